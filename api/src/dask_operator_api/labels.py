@@ -1,0 +1,37 @@
+"""Labels and annotations that the operator writes or reads.
+
+The ``dask.org/`` keys are those that existing clusters carry; the ``kubernetes.dask.org/`` keys are this
+operator's own.
+"""
+
+CLUSTER_NAME = "dask.org/cluster-name"
+COMPONENT = "dask.org/component"
+WORKER_GROUP_NAME = "dask.org/workergroup-name"
+
+SCHEDULER = "scheduler"
+WORKER = "worker"
+
+OWN_PREFIX = "kubernetes.dask.org/"
+CLUSTER_UID = f"{OWN_PREFIX}cluster-uid"
+"""Label on every Pod of a cluster: the uid of the one incarnation that it belongs to."""
+
+WORKER_INDEX = f"{OWN_PREFIX}worker-index"
+"""Annotation on a worker Pod: its number within its group, counted from 1 and never given twice."""
+
+TEMPLATE_DIGEST = f"{OWN_PREFIX}template-digest"
+"""Annotation on a Pod: the digest of what the user wrote for it."""
+
+COPIED_REPLICAS = f"{OWN_PREFIX}copied-replicas"
+"""Annotation on the default group: the cluster's ``spec.worker.replicas`` that was last copied into it."""
+
+FOREIGN_PREFIXES = (
+    "kopf.zalando.org",
+    "kubectl.kubernetes.io",
+    "meta.helm.sh",
+    "helm.sh",
+    "argocd.argoproj.io",
+    "app.kubernetes.io/managed-by",
+    "app.kubernetes.io/instance",
+    OWN_PREFIX,
+)
+"""Metadata of tools and of this operator that says something about one object only: never handed down."""

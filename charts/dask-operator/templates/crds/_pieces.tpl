@@ -1,0 +1,201 @@
+{{/*
+Pieces of schema that more than one kind is made of. Each is written once, so that the kinds cannot drift apart.
+*/}}
+
+{{/*
+Metadata of a CustomResourceDefinition, from a dict of `root` (the chart's context) and `plural`.
+*/}}
+{{- define "dask-operator.crd.metadata" -}}
+name: {{ .plural }}.kubernetes.dask.org
+labels:
+  {{- include "dask-operator.labels" .root | nindent 2 }}
+{{- if .root.Values.crds.keep }}
+annotations:
+  helm.sh/resource-policy: keep
+{{- end }}
+{{- end }}
+
+{{/*
+Rules for metadata.name, from a dict of `kind`, `max` and `why` (the reason for the length), to stand at the
+root beside "dask-operator.crd.name", which lets their answer point at the field. They hold at creation only: an object that was made before the rules existed could not be edited otherwise, not even its status.
+*/}}
+{{- define "dask-operator.crd.nameRules" -}}
+- rule: oldSelf.hasValue() || size(self.metadata.name) <= {{ .max }}
+  optionalOldSelf: true
+  fieldPath: .metadata.name
+  message: "the name of a {{ .kind }} has at most {{ .max }} characters, {{ .why }}: choose a shorter one"
+- rule: oldSelf.hasValue() || self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')
+  optionalOldSelf: true
+  fieldPath: .metadata.name
+  message: "the name of a {{ .kind }} starts with a letter, ends with a letter or digit, and has only lower case letters, digits and '-' between (no dots): choose such a name"
+{{- end }}
+
+{{- define "dask-operator.crd.name" -}}
+type: object
+properties:
+  name:
+    type: string
+{{- end }}
+
+{{/*
+Metadata the operator gives to what it makes, from a dict of `of`.
+*/}}
+{{- define "dask-operator.crd.objectMetadata" -}}
+type: object
+nullable: true
+description: Labels and annotations of the {{ .of }}, on top of those handed down from this object.
+properties:
+  annotations:
+    type: object
+    nullable: true
+    description: Annotations of the {{ .of }}.
+    additionalProperties:
+      type: string
+  labels:
+    type: object
+    nullable: true
+    description: Labels of the {{ .of }}.
+    additionalProperties:
+      type: string
+{{- end }}
+
+{{/*
+A PodSpec of any Kubernetes version: the API server judges it when the Pod is made.
+*/}}
+{{- define "dask-operator.crd.containers" -}}
+type: array
+nullable: true
+description: Containers of the Pod, in the form of a PodSpec's.
+items:
+  type: object
+  x-kubernetes-preserve-unknown-fields: true
+{{- end }}
+
+{{- define "dask-operator.crd.podSpec" -}}
+type: object
+nullable: true
+description: >-
+  PodSpec of the {{ .of }}, whole or in part: any field of any Kubernetes version. The container named
+  {{ .container }}, or else the first one, runs Dask. What it leaves open (image, command, ports, probes) is filled in.
+x-kubernetes-preserve-unknown-fields: true
+properties:
+  containers:
+    {{- include "dask-operator.crd.containers" . | nindent 4 }}
+{{- end }}
+
+{{- define "dask-operator.crd.resources" -}}
+type: object
+nullable: true
+description: Resource requests and limits of the Dask container, where its template has none.
+x-kubernetes-preserve-unknown-fields: true
+{{- end }}
+
+{{- define "dask-operator.crd.env" -}}
+type: array
+nullable: true
+description: Environment variables of the Dask container, beside those of its template. The template's win.
+items:
+  type: object
+  required: [name]
+  properties:
+    name:
+      type: string
+      minLength: 1
+      description: Name of the variable.
+    value:
+      type: string
+      nullable: true
+      description: Value of the variable.
+    valueFrom:
+      type: object
+      nullable: true
+      description: Where the value comes from, in the form of a container's env.
+      x-kubernetes-preserve-unknown-fields: true
+{{- end }}
+
+{{/*
+What the workers of a group are like.
+*/}}
+{{- define "dask-operator.crd.worker" -}}
+type: object
+default: {}
+description: The workers of the group.
+properties:
+  cluster:
+    type: string
+    nullable: true
+    description: Accepted for manifests that name the cluster here, and ignored.
+  replicas:
+    type: integer
+    format: int32
+    minimum: 0
+    default: 1
+    description: Number of worker Pods. A smaller number retires workers without losing finished results.
+  drainTimeoutSeconds:
+    type: integer
+    format: int32
+    minimum: 0
+    default: 600
+    description: >-
+      Seconds a worker has to hand over its results when you scale down and the scheduler cannot let it go. After
+      that it is stopped, and its results are lost. 0 does not wait.
+  image:
+    type: string
+    nullable: true
+    description: Image of the workers whose template names none. The default is the cluster's.
+  metadata:
+    {{- include "dask-operator.crd.objectMetadata" (dict "of" "worker Pods") | nindent 4 }}
+  spec:
+    {{- include "dask-operator.crd.podSpec" (dict "of" "worker Pods" "container" "worker") | nindent 4 }}
+  resources:
+    {{- include "dask-operator.crd.resources" . | nindent 4 }}
+  env:
+    {{- include "dask-operator.crd.env" . | nindent 4 }}
+{{- end }}
+
+{{- define "dask-operator.crd.scheduler" -}}
+type: object
+default: {}
+description: The scheduler of the cluster.
+properties:
+  metadata:
+    {{- include "dask-operator.crd.objectMetadata" (dict "of" "scheduler Pod and Service") | nindent 4 }}
+  spec:
+    {{- include "dask-operator.crd.podSpec" (dict "of" "scheduler Pod" "container" "scheduler") | nindent 4 }}
+  service:
+    type: object
+    nullable: true
+    description: >-
+      ServiceSpec of the Service in front of the scheduler, whole or in part: any field of any Kubernetes version.
+      Ports, selector and type are filled in where it leaves them open.
+    x-kubernetes-preserve-unknown-fields: true
+  resources:
+    {{- include "dask-operator.crd.resources" . | nindent 4 }}
+  env:
+    {{- include "dask-operator.crd.env" . | nindent 4 }}
+{{- end }}
+
+{{/*
+What a cluster is: the spec of a DaskCluster, and of the one a DaskJob makes.
+*/}}
+{{- define "dask-operator.crd.clusterSpec" -}}
+type: object
+description: The wanted cluster. An empty one is valid, and gives a scheduler and one worker.
+properties:
+  image:
+    type: string
+    nullable: true
+    description: >-
+      Image of the scheduler and the workers whose templates name none. The default is the operator's at the time
+      the cluster is created; status.image has it.
+  idleTimeout:
+    type: integer
+    format: int32
+    minimum: 0
+    default: 0
+    description: Seconds without work after which the cluster is deleted. 0 keeps it.
+  scheduler:
+    {{- include "dask-operator.crd.scheduler" . | nindent 4 }}
+  worker:
+    {{- include "dask-operator.crd.worker" . | nindent 4 }}
+{{- end }}

@@ -1,0 +1,36 @@
+{{/*
+The operator's environment: what the chart sets, then operator.extraEnv. A name given twice is refused
+here, because the API server would refuse it with less to say.
+*/}}
+{{- define "dask-operator.operator.env" -}}
+{{- $daskImage := include "dask-operator.image" (dict "key" "dask.image" "image" .Values.dask.image) }}
+{{- $env := list
+  (dict "name" "POD_NAME" "valueFrom" (dict "fieldRef" (dict "fieldPath" "metadata.name")))
+  (dict "name" "POD_NAMESPACE" "valueFrom" (dict "fieldRef" (dict "fieldPath" "metadata.namespace")))
+  (dict "name" "DASK_OPERATOR_HTTP_PORT" "value" (include "dask-operator.operator.port" .))
+  (dict "name" "DASK_OPERATOR_LOG_LEVEL" "value" .Values.operator.logLevel)
+  (dict "name" "DASK_OPERATOR_LOG_FORMAT" "value" .Values.operator.logFormat)
+  (dict "name" "DASK_OPERATOR_DEFAULT_IMAGE" "value" $daskImage)
+  (dict "name" "DASK_OPERATOR_RESYNC_SECONDS" "value" (.Values.operator.resyncSeconds | int64 | toString))
+  (dict "name" "DASK_OPERATOR_CONCURRENCY" "value" (.Values.operator.concurrency | int64 | toString))
+  (dict "name" "DASK_OPERATOR_POD_CREATES" "value" (.Values.operator.parallelCreates | int64 | toString))
+}}
+{{- $seen := dict }}
+{{- range $env }}
+{{- $_ := set $seen .name true }}
+{{- end }}
+{{- range .Values.operator.extraEnv }}
+{{- if hasKey $seen .name }}
+{{- fail (printf "operator.extraEnv: %s is set already, by the chart or earlier in the list" .name) }}
+{{- end }}
+{{- $_ := set $seen .name true }}
+{{- end }}
+{{- concat $env .Values.operator.extraEnv | toYaml }}
+{{- end }}
+
+{{/*
+Port of the operator's health endpoints.
+*/}}
+{{- define "dask-operator.operator.port" -}}
+8080
+{{- end }}

@@ -1,0 +1,78 @@
+"""Taking our iptables rules away again, and nobody else's."""
+
+import re
+from collections.abc import Iterator
+
+from localcluster.debian import installed
+from localcluster.shell import LocalClusterError, capture
+
+TABLES = ("iptables", "ip6tables")
+PREFIXES = ("KUBE-", "CNI-")
+
+
+def chains(saved: str) -> set[str]:
+    """Chains in the output of iptables-save with the names of Kubernetes or a CNI plugin. Pure."""
+    return {
+        line[1:].split()[0]
+        for line in saved.splitlines()
+        if line.startswith(tuple(f":{p}" for p in PREFIXES))
+    }
+
+
+def removal(saved: str, keep: set[str]) -> str:
+    """Input for `iptables-restore --noflush` that removes those chains and all rules to them. Pure.
+
+    `keep` are chains that were there before us. Empty when there is nothing to remove. All other rules stay
+    untouched: they are not even named.
+    """
+    parts = []
+    for table, lines in _tables(saved):
+        ours = chains("\n".join(lines)) - keep
+        rules = [line for line in lines if line.startswith("-A ")]
+        leading = [rule for rule in rules if rule.split()[1] not in ours and _target(rule) in ours]
+        if ours:
+            commands = [f"-D{rule[2:]}" for rule in leading]
+            commands += [f"-F {chain}" for chain in sorted(ours)] + [f"-X {chain}" for chain in sorted(ours)]
+            parts.append("\n".join([f"*{table}", *commands, "COMMIT", ""]))
+    return "".join(parts)
+
+
+def _tables(saved: str) -> Iterator[tuple[str, list[str]]]:
+    name, lines = "", list[str]()
+    for line in saved.splitlines():
+        if line.startswith("*"):
+            name, lines = line[1:], []
+        elif line == "COMMIT":
+            yield name, lines
+        else:
+            lines.append(line)
+
+
+def _target(rule: str) -> str:
+    match = re.search(r" (?:-j|-g|--jump|--goto) (\S+)", rule)
+    return match.group(1) if match else ""
+
+
+def all_chains() -> set[str]:
+    """The chains of that kind that there are now, IPv4 and IPv6."""
+    return {chain for command in TABLES for chain in chains(_save(command))}
+
+
+def clean(keep: set[str]) -> None:
+    """Remove our chains and the rules that lead to them. Raises LocalClusterError when some are left."""
+    for command in TABLES:
+        script = removal(_save(command), keep)
+        if script:
+            capture([f"{command}-restore", "--noflush"], stdin=script)
+    left = all_chains() - keep
+    if left:
+        raise LocalClusterError(f"iptables chains are left: {', '.join(sorted(left))}")
+
+
+def _save(command: str) -> str:
+    if not installed(f"{command}-save"):
+        return ""
+    try:
+        return capture([f"{command}-save"])
+    except LocalClusterError:
+        return ""  # a kernel without IPv6

@@ -1,0 +1,5 @@
+"""``python -m dask_operator``."""
+
+from dask_operator.main import main
+
+main()

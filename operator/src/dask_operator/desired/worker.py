@@ -1,0 +1,73 @@
+"""The worker Pods of a group."""
+
+from dask_operator_api import labels, names
+from dask_operator_api.manifests import Manifest
+from dask_operator_api.specs import Metadata, WorkerSpec
+
+from dask_operator.desired.metadata import digest, layered, owner_reference
+from dask_operator.desired.podspec import ContainerDefaults, filled
+from dask_operator.desired.scheduler import COMM_PORT
+from dask_operator.observed import ClusterView, GroupView
+
+TERMINATION_GRACE_SECONDS = 60
+DRAIN_HOOK_SECONDS = 50
+"""Less than the grace period: the container is told to end, and ends well, even if nobody retires the worker."""
+
+_DRAIN_HOOK = {"preStop": {"exec": {"command": ["sleep", str(DRAIN_HOOK_SECONDS)]}}}
+"""Keeps a worker whose Pod is being deleted working until it is retired: it ends with its container."""
+
+
+def worker_digest(worker: WorkerSpec, cluster_image: str | None) -> str:
+    """The digest of what the user wrote about a worker Pod, metadata aside.
+
+    ``cluster_image`` is the image the user wrote for the whole cluster: a chart's default is no part of it.
+    """
+    return digest(worker.image or cluster_image, worker.pod, worker.resources, list(worker.env))
+
+
+def worker_pod(cluster: ClusterView, group: GroupView, image: str, index: int) -> Manifest:
+    """Worker number ``index`` of ``group``. ``image`` is used where neither group nor template names one."""
+    worker = group.spec.worker
+    name = names.worker_pod_name(group.name, group.uid, index)
+    fixed = Metadata(
+        labels={
+            labels.CLUSTER_NAME: cluster.name,
+            labels.WORKER_GROUP_NAME: group.name,
+            labels.COMPONENT: labels.WORKER,
+            labels.CLUSTER_UID: cluster.uid,
+        },
+        annotations={
+            labels.WORKER_INDEX: str(index),
+            labels.TEMPLATE_DIGEST: worker_digest(worker, cluster.spec.image),
+        },
+    )
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "namespace": group.namespace,
+            **layered(group.metadata, worker.metadata, fixed),
+            "ownerReferences": [owner_reference(group)],
+        },
+        "spec": _spec(cluster, worker, image, name),
+    }
+
+
+def _spec(cluster: ClusterView, worker: WorkerSpec, image: str, name: str) -> Manifest:
+    address = f"tcp://{names.scheduler_host(cluster.name, cluster.namespace)}:{COMM_PORT}"
+    defaults = ContainerDefaults(
+        name=labels.WORKER,
+        image=worker.image or image,
+        args=("dask", "worker", "--name", "$(DASK_WORKER_NAME)"),
+        resources=worker.resources,
+        user_env=worker.env,
+        own_env=(
+            {"name": "DASK_WORKER_NAME", "value": name},
+            {"name": "DASK_SCHEDULER_ADDRESS", "value": address},
+        ),
+        lifecycle=_DRAIN_HOOK,
+    )
+    spec = filled(worker.pod, defaults)
+    spec.setdefault("terminationGracePeriodSeconds", TERMINATION_GRACE_SECONDS)
+    return spec

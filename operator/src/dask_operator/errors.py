@@ -1,0 +1,51 @@
+"""What a call to the API server or to a Dask scheduler can end in, beside success.
+
+ApiError
+├── TryAgain      the same call may succeed later: the queue backs off
+│   └── Uncertain the call may have taken effect: nobody knows
+├── Conflict      the object has changed: take a fresh look
+├── NotFound      the object, or its namespace, is gone
+└── Refused       the answer will be the same until the user edits something
+SchedulerUnreachable  a Dask scheduler did not answer, or not with what was asked
+"""
+
+
+class ApiError(Exception):
+    """The API server did not do what was asked. ``str()`` gives its own words."""
+
+
+class TryAgain(ApiError):
+    """Worth another try, after ``retry_after`` seconds where the server said so."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Uncertain(TryAgain):
+    """No answer came: the write may or may not have taken effect."""
+
+
+class Conflict(ApiError):
+    """Somebody else changed or made the object first."""
+
+
+class NotFound(ApiError):
+    """There is no such object."""
+
+
+class Refused(ApiError):
+    """The API server says no, and why: ``status`` is the HTTP status, ``str()`` its message."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+    @property
+    def is_quota(self) -> bool:
+        """Whether a ResourceQuota said no, which may change without anybody editing the object."""
+        return self.status == 403 and "quota" in str(self).lower()
+
+
+class SchedulerUnreachable(Exception):
+    """A Dask scheduler did not answer in time, or not with what was asked."""

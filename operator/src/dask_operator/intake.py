@@ -1,0 +1,64 @@
+"""Where news comes in: from watches, from listings, and from the answers to our own writes."""
+
+from collections.abc import Iterable
+
+from dask_operator_api import labels
+from dask_operator_api.kinds import Kind
+from dask_operator_api.manifests import Manifest
+
+from dask_operator.observed import PodView
+from dask_operator.queue import KeyedQueue
+from dask_operator.retirement import SchedulerDesk
+from dask_operator.store import Key, Store, keys_touched
+
+WATCHED = (Kind.CLUSTER.value, Kind.WORKER_GROUP.value, "Pod", "Service")
+"""Kinds that the operator keeps in its store."""
+
+SELECTOR = f"{labels.CLUSTER_NAME},{labels.COMPONENT} in ({labels.SCHEDULER},{labels.WORKER})"
+"""Pods and Services outside this selection never reach the operator."""
+
+
+class Intake:
+    """Remembers what was seen, and queues whatever may come out differently because of it."""
+
+    def __init__(self, store: Store, queue: KeyedQueue, desk: SchedulerDesk) -> None:
+        self._store = store
+        self._queue = queue
+        self._desk = desk
+
+    def saw(self, kind: str, body: Manifest) -> bool:
+        """An object exists, and looks like this. Gives whether that was news."""
+        view = self._store.apply(kind, body)
+        if view is None:
+            return False
+        self._queue_all(keys_touched(self._store, view))
+        return True
+
+    def gone(self, kind: str, namespace: str, name: str, uid: str) -> bool:
+        """An object exists no more. Gives whether that was news."""
+        held = self._store.remove(kind, namespace, name, uid)
+        if held is None:
+            return False
+        if isinstance(held, PodView):
+            self._desk.forget(held.uid)
+        self._queue_all(keys_touched(self._store, held))
+        return True
+
+    def listed(self, kind: str, bodies: list[Manifest], version: int) -> int:
+        """These are all the objects of a kind that there are. Gives how many differences that made."""
+        shelf = self._store.shelf(kind)
+        changes = sum(
+            self.gone(kind, v.namespace, v.name, v.uid) for v in shelf.missing_from(bodies, version)
+        )
+        return changes + sum(self.saw(kind, body) for body in bodies)
+
+    def queue_everything(self) -> None:
+        """Have every cluster and group reconciled."""
+        for cluster in self._store.clusters.objects.values():
+            self._queue_all(keys_touched(self._store, cluster))
+        for group in self._store.groups.objects.values():
+            self._queue_all(keys_touched(self._store, group))
+
+    def _queue_all(self, keys: Iterable[Key]) -> None:
+        for key in keys:
+            self._queue.add(key)

@@ -1,0 +1,168 @@
+"""The one module that talks to the API server.
+
+Objects go in and come out as plain dicts. Every failure is one of the kinds in :mod:`dask_operator.errors`.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from dask_operator_api.kinds import GROUP, VERSION, Kind
+from dask_operator_api.manifests import Manifest
+from kubernetes.aio import config
+from kubernetes.aio.client.api_client import ApiClient
+from kubernetes.aio.client.configuration import Configuration
+
+from dask_operator.errors import ApiError, Conflict, NotFound, Refused, TryAgain, Uncertain
+
+REQUEST_SECONDS = 15.0
+LIST_SECONDS = 60.0
+LIST_CHUNK = 500
+CONNECTIONS = 64
+
+FIELD_MANAGER = "dask-operator"
+
+_PATHS = {
+    Kind.CLUSTER.value: (f"/apis/{GROUP}/{VERSION}", Kind.CLUSTER.plural),
+    Kind.WORKER_GROUP.value: (f"/apis/{GROUP}/{VERSION}", Kind.WORKER_GROUP.plural),
+    "Pod": ("/api/v1", "pods"),
+    "Service": ("/api/v1", "services"),
+    "Event": ("/api/v1", "events"),
+}
+
+_MERGE = "application/merge-patch+json"
+_JSON_PATCH = "application/json-patch+json"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All objects of a kind at one moment."""
+
+    items: list[Manifest]
+    version: int
+
+
+class Kube:
+    """Calls to the API server. Make one with :meth:`connect`; close it at the end."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+
+    @classmethod
+    async def connect(cls) -> "Kube":
+        """Use the Pod's service account, or outside a Pod the kubeconfig that ``KUBECONFIG`` names."""
+        configuration = Configuration()
+        configuration.connection_pool_maxsize = CONNECTIONS
+        try:
+            config.load_incluster_config(client_configuration=configuration)
+        except config.ConfigException:
+            await config.load_kube_config(client_configuration=configuration)
+        return cls(ApiClient(configuration))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.close()
+
+    async def list_all(self, kind: str, selector: str = "") -> Listing:
+        """All objects of ``kind`` in all namespaces, in chunks."""
+        found: list[Manifest] = []
+        token, version = "", 0
+        while True:
+            query = {"limit": str(LIST_CHUNK), "labelSelector": selector, "continue": token}
+            url = _url(kind, None) + "?" + urlencode({k: v for k, v in query.items() if v})
+            answer = await self._call("GET", url, seconds=LIST_SECONDS)
+            found.extend(answer.get("items") or ())
+            version = int(answer["metadata"].get("resourceVersion") or 0)
+            token = answer["metadata"].get("continue") or ""
+            if not token:
+                return Listing(found, version)
+
+    async def get(self, kind: str, namespace: str, name: str) -> Manifest:
+        """One object."""
+        return await self._call("GET", _url(kind, namespace, name))
+
+    async def create(self, kind: str, body: Manifest) -> Manifest:
+        """Create an object; unknown fields are refused, not dropped.
+
+        Raises:
+            Conflict: the name is taken.
+        """
+        query = urlencode({"fieldValidation": "Strict", "fieldManager": FIELD_MANAGER})
+        url = _url(kind, body["metadata"]["namespace"]) + "?" + query
+        return await self._call("POST", url, body)
+
+    async def patch(
+        self, kind: str, namespace: str, name: str, body: Manifest | list[Manifest], subresource: str = ""
+    ) -> Manifest:
+        """Patch an object, or its ``subresource``: a list is a JSON patch, a mapping a merge patch."""
+        url = _url(kind, namespace, name, subresource) + "?" + urlencode({"fieldManager": FIELD_MANAGER})
+        content_type = _JSON_PATCH if isinstance(body, list) else _MERGE
+        return await self._call("PATCH", url, body, content_type)
+
+    async def delete(self, kind: str, namespace: str, name: str, uid: str) -> Manifest | None:
+        """Delete the object with that very uid; gives what is left of it. Gone already is success (None)."""
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+        try:
+            answer = await self._call("DELETE", _url(kind, namespace, name), body)
+        except (NotFound, Conflict):
+            return None
+        return answer if answer.get("kind") == kind else None
+
+    async def _call(
+        self,
+        verb: str,
+        path: str,
+        body: Manifest | list[Manifest] | None = None,
+        content_type: str = "application/json",
+        seconds: float = REQUEST_SECONDS,
+    ) -> Manifest:
+        headers = {"Content-Type": content_type, "Accept": "application/json", "User-Agent": "dask-operator"}
+        await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, verb, body)
+        url = self._client.configuration.host + path
+        timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=5.0)
+        try:
+            response = await self._client.call_api(verb, url, headers, body, None, timeout)
+            text = await response.read()
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise TryAgain(f"cannot connect to the API server: {error}") from error
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            what = f"{verb} {path.partition('?')[0]}: no answer: {error or type(error).__name__}"
+            raise (TryAgain(what) if verb == "GET" else Uncertain(what)) from error
+        return _answer(response.status, dict(response.headers), text)
+
+
+def _url(kind: str, namespace: str | None, name: str = "", subresource: str = "") -> str:
+    prefix, plural = _PATHS[kind]
+    space = f"/namespaces/{namespace}" if namespace is not None else ""
+    return "/".join(part for part in (f"{prefix}{space}", plural, name, subresource) if part)
+
+
+def _answer(status: int, headers: dict[str, Any], text: bytes) -> Manifest:
+    """The object in an answer, or the error that it is."""
+    if 200 <= status < 300:
+        answer: Manifest = json.loads(text)
+        return answer
+    raise _error(status, {key.lower(): value for key, value in headers.items()}, text)
+
+
+def _error(status: int, headers: dict[str, Any], text: bytes) -> ApiError:
+    message = _message(status, text)
+    if status == 404:
+        return NotFound(message)
+    if status == 409:
+        return Conflict(message)
+    if status == 410 or status == 429 or status >= 500 or status == 401 or status == 408:
+        after = str(headers.get("retry-after", ""))
+        return TryAgain(message, float(after) if after.isdigit() else None)
+    return Refused(message, status)
+
+
+def _message(status: int, text: bytes) -> str:
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return f"HTTP {status}: {text[:200].decode(errors='replace')}"
+    words = answer.get("message") if isinstance(answer, dict) else None
+    return str(words or f"HTTP {status}")

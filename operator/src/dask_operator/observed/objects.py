@@ -1,0 +1,123 @@
+"""Views of custom resources and Services."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from dask_operator_api import labels
+from dask_operator_api.manifests import Manifest, items, section
+from dask_operator_api.specs import ClusterSpec, Metadata, WorkerGroupSpec
+
+
+@dataclass(frozen=True)
+class ObjectView:
+    """What every object has."""
+
+    namespace: str
+    name: str
+    uid: str
+    version: int
+    """``metadata.resourceVersion``: grows with every write. 0 where it is not a number."""
+    owner: str
+    """The uid of the controlling owner; empty where there is none."""
+    owner_kind: str
+    deleting: bool
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Namespace and name."""
+        return (self.namespace, self.name)
+
+
+@dataclass(frozen=True)
+class ServiceView(ObjectView):
+    """A Service of a scheduler."""
+
+    cluster: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class ClusterView(ObjectView):
+    """A DaskCluster."""
+
+    generation: int
+    metadata: Metadata
+    spec: ClusterSpec
+    worker: Manifest
+    """``spec.worker`` as it was written."""
+    status: Manifest
+
+
+@dataclass(frozen=True)
+class GroupView(ObjectView):
+    """A DaskWorkerGroup."""
+
+    generation: int
+    metadata: Metadata
+    spec: WorkerGroupSpec
+    worker: Manifest
+    """``spec.worker`` as it was written."""
+    owner_references: tuple[Manifest, ...]
+    status: Manifest
+
+    @property
+    def copied_replicas(self) -> int | None:
+        """The cluster's number of workers that was last copied into this group; None for other groups."""
+        text = self.metadata.annotations.get(labels.COPIED_REPLICAS, "")
+        return int(text) if text.isdigit() else None
+
+
+def base_fields(body: Manifest) -> dict[str, object]:
+    """The fields of :class:`ObjectView`, read from an object."""
+    meta = body["metadata"]
+    owner = next((ref for ref in items(meta, "ownerReferences") if ref.get("controller")), {})
+    version = str(meta.get("resourceVersion", ""))
+    return {
+        "namespace": meta.get("namespace", ""),
+        "name": meta["name"],
+        "uid": meta.get("uid", ""),
+        "version": int(version) if version.isdigit() else 0,
+        "owner": owner.get("uid", ""),
+        "owner_kind": owner.get("kind", ""),
+        "deleting": bool(meta.get("deletionTimestamp")),
+    }
+
+
+def service_view(body: Manifest) -> ServiceView:
+    """Read a Service."""
+    meta = Metadata.parse(section(body, "metadata"))
+    return ServiceView(
+        **base_fields(body),  # type: ignore[arg-type]
+        cluster=meta.labels.get(labels.CLUSTER_NAME, ""),
+        digest=meta.annotations.get(labels.TEMPLATE_DIGEST, ""),
+    )
+
+
+def cluster_view(body: Manifest) -> ClusterView:
+    """Read a DaskCluster."""
+    return ClusterView(
+        **base_fields(body),  # type: ignore[arg-type]
+        generation=int(body["metadata"].get("generation", 0)),
+        metadata=Metadata.parse(section(body, "metadata")),
+        spec=ClusterSpec.parse(section(body, "spec")),
+        worker=section(body, "spec", "worker"),
+        status=section(body, "status"),
+    )
+
+
+def group_view(body: Manifest) -> GroupView:
+    """Read a DaskWorkerGroup."""
+    return GroupView(
+        **base_fields(body),  # type: ignore[arg-type]
+        generation=int(body["metadata"].get("generation", 0)),
+        metadata=Metadata.parse(section(body, "metadata")),
+        spec=WorkerGroupSpec.parse(section(body, "spec")),
+        worker=section(body, "spec", "worker"),
+        owner_references=tuple(items(body, "metadata", "ownerReferences")),
+        status=section(body, "status"),
+    )
+
+
+def timestamp(text: str | None) -> float | None:
+    """Seconds since the epoch of a Kubernetes time such as ``2026-01-02T03:04:05Z``; None for none."""
+    return datetime.fromisoformat(text).timestamp() if text else None

@@ -1,0 +1,79 @@
+"""When a worker that ended is replaced: at once, unless workers of the group keep ending."""
+
+from collections.abc import Iterable, Set
+from dataclasses import dataclass
+
+from dask_operator_api.manifests import Manifest, items
+
+from dask_operator.observed import GroupView, PodView
+from dask_operator.observed.objects import timestamp
+from dask_operator.plan.drains import rfc3339
+
+KEPT = 5
+"""How many of the last failures are remembered."""
+
+WINDOW_SECONDS = 600.0
+"""Failures older than this do not count."""
+
+SHORT_LIFE_SECONDS = 60.0
+"""A worker that lived longer than this is no sign that its template is broken."""
+
+_FREE = 2
+_FIRST_DELAY = 5.0
+_LONGEST_DELAY = 300.0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A worker Pod that ended although nobody retired it."""
+
+    pod: str
+    at: float
+    exit_code: int | None
+    message: str
+    short: bool
+
+    def as_status(self) -> Manifest:
+        """One item of ``status.lastFailures``."""
+        return {
+            "pod": self.pod,
+            "time": rfc3339(self.at),
+            "exitCode": self.exit_code,
+            "message": self.message,
+            "shortLived": self.short,
+        }
+
+
+def failures(
+    group: GroupView, finished: Iterable[PodView], retired: Set[str], wall: float
+) -> tuple[Failure, ...]:
+    """The group's last failures, oldest first, with the Pods in ``finished`` that nobody retired."""
+    known = [_from_status(item) for item in items(group.status, "lastFailures")]
+    names = {failure.pod for failure in known}
+    new = [_from_pod(pod, wall) for pod in finished if pod.uid not in retired and pod.name not in names]
+    return tuple([*known, *new][-KEPT:])
+
+
+def delay(known: tuple[Failure, ...], wall: float) -> float:
+    """Seconds to wait before a worker is replaced: 0 at first, then doubling with each short life."""
+    recent = [failure for failure in known if failure.short and wall - failure.at < WINDOW_SECONDS]
+    if len(recent) <= _FREE:
+        return 0.0
+    pause = min(_LONGEST_DELAY, _FIRST_DELAY * 4.0 ** (len(recent) - _FREE - 1))
+    return max(0.0, max(failure.at for failure in recent) + pause - wall)
+
+
+def _from_pod(pod: PodView, wall: float) -> Failure:
+    message = pod.trouble.message if pod.trouble else "the worker ended although nobody retired it"
+    short = wall - pod.created < SHORT_LIFE_SECONDS
+    return Failure(pod.name, wall, pod.exit_code, message, short)
+
+
+def _from_status(item: Manifest) -> Failure:
+    return Failure(
+        pod=str(item.get("pod", "")),
+        at=timestamp(item.get("time")) or 0.0,
+        exit_code=item.get("exitCode"),
+        message=str(item.get("message", "")),
+        short=bool(item.get("shortLived")),
+    )

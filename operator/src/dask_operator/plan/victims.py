@@ -1,0 +1,60 @@
+"""Which workers of a group go first when it shrinks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from dask_operator.observed import DaskWorker, PodView
+from dask_operator.observed.roster import Placement
+
+
+class Cost(IntEnum):
+    """How much is lost with a worker, cheapest first."""
+
+    UNSCHEDULED = 0
+    PENDING = 1
+    UNKNOWN = 2
+    """It runs, and the scheduler does not know it."""
+    IDLE = 3
+    LOADED = 4
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A worker Pod and what its end would cost."""
+
+    pod: PodView
+    cost: Cost
+    busy: int = 0
+    stored_bytes: int = 0
+
+    @property
+    def order(self) -> tuple[int, int, int, float, int]:
+        """Sorts the cheapest first; of equals the youngest."""
+        return (self.cost, self.busy, self.stored_bytes, -self.pod.created, -self.pod.index)
+
+
+def needs_scheduler(pod: PodView) -> bool:
+    """Whether ``pod`` may hold results, so that the scheduler must be asked before it goes."""
+    return pod.running
+
+
+def rank(pods: Sequence[PodView], placement: Placement) -> list[Ranked]:
+    """All ``pods``, those that should go first in front.
+
+    Unscheduled before pending before running but unknown to the scheduler before idle; then by tasks, then by
+    bytes of results.
+    """
+    return sorted((_ranked(pod, placement.of(pod)) for pod in pods), key=lambda ranked: ranked.order)
+
+
+def _ranked(pod: PodView, workers: tuple[DaskWorker, ...]) -> Ranked:
+    if not pod.node:
+        return Ranked(pod, Cost.UNSCHEDULED)
+    if not pod.running:
+        return Ranked(pod, Cost.PENDING)
+    if not workers:
+        return Ranked(pod, Cost.UNKNOWN)
+    busy = sum(worker.busy for worker in workers)
+    stored = sum(worker.stored_bytes for worker in workers)
+    return Ranked(pod, Cost.LOADED if busy or stored else Cost.IDLE, busy, stored)

@@ -1,0 +1,98 @@
+"""A queue of keys: each is worked on by one worker at a time, coalesces what arrives meanwhile, and backs off."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from dask_operator.errors import TryAgain
+from dask_operator.store import Key
+
+logger = logging.getLogger(__name__)
+
+FIRST_BACKOFF = 0.1
+LONGEST_BACKOFF = 60.0
+
+Reconcile = Callable[[Key], Awaitable[float | None]]
+"""Brings one object's world in order; gives the seconds after which to look again, or None."""
+
+
+@dataclass
+class KeyedQueue:
+    """Runs ``reconcile`` for every key that was added, ``concurrency`` keys at a time."""
+
+    reconcile: Reconcile
+    concurrency: int
+    _ready: "asyncio.Queue[Key]" = field(default_factory=asyncio.Queue)
+    _queued: dict[Key, float] = field(default_factory=dict)
+    """Waiting keys → when they were added (loop time)."""
+    _running: dict[Key, float] = field(default_factory=dict)
+    _again: set[Key] = field(default_factory=set)
+    """Keys added while they were being worked on."""
+    _timers: dict[Key, asyncio.TimerHandle] = field(default_factory=dict)
+    _failures: dict[Key, int] = field(default_factory=dict)
+
+    def add(self, key: Key) -> None:
+        """Have ``key`` reconciled soon, once, however often it is added before that."""
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+        if key in self._running:
+            self._again.add(key)
+        elif key not in self._queued:
+            self._queued[key] = asyncio.get_running_loop().time()
+            self._ready.put_nowait(key)
+
+    def add_after(self, key: Key, seconds: float) -> None:
+        """Have ``key`` reconciled after ``seconds``, or earlier if something else asks for it earlier."""
+        loop = asyncio.get_running_loop()
+        timer = self._timers.get(key)
+        if key in self._queued or (timer is not None and timer.when() <= loop.time() + seconds):
+            return
+        if timer is not None:
+            timer.cancel()
+        self._timers[key] = loop.call_later(seconds, self.add, key)
+
+    def oldest_age(self) -> float:
+        """Seconds since the oldest key that waits or is worked on was added; 0 if there is none."""
+        times = [*self._queued.values(), *self._running.values()]
+        return asyncio.get_running_loop().time() - min(times) if times else 0.0
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as workers:
+            for _ in range(self.concurrency):
+                workers.create_task(self._work())
+
+    async def _work(self) -> None:
+        while True:
+            key = await self._ready.get()
+            self._running[key] = self._queued.pop(key)
+            try:
+                await self._once(key)
+            finally:
+                del self._running[key]
+                if key in self._again:
+                    self._again.discard(key)
+                    self.add(key)
+
+    async def _once(self, key: Key) -> None:
+        try:
+            again = await self.reconcile(key)
+        except TryAgain as error:
+            self._back_off(key, error, error.retry_after)
+        except Exception as error:
+            logger.exception("%s: reconcile failed", key)
+            self._back_off(key, error, None)
+        else:
+            self._failures.pop(key, None)
+            if again is not None:
+                self.add_after(key, again)
+
+    def _back_off(self, key: Key, error: Exception, least: float | None) -> None:
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        pause = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(failures - 1, 20))
+        pause = max(pause * random.uniform(0.5, 1.0), least or 0.0)
+        logger.warning("%s: trying again in %.1f s: %s", key, pause, error)
+        self.add_after(key, pause)

@@ -1,0 +1,169 @@
+"""What every pass needs, and what passes remember between them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from dask_operator_api.conditions import Reason
+from dask_operator_api.manifests import Manifest
+
+from dask_operator.errors import ApiError, NotFound, Refused, TryAgain
+from dask_operator.intake import Intake
+from dask_operator.kube import Kube
+from dask_operator.observed import ClusterView, GroupView, ObjectView, PodView, Roster
+from dask_operator.recorder import Recorder
+from dask_operator.retirement import SchedulerDesk
+from dask_operator.settings import Settings
+from dask_operator.status.conditions import Problem
+from dask_operator.store import Key, Store
+
+STATUS_SECONDS = 1.0
+"""Seconds between two writes of one status that differ in numbers only."""
+
+REFUSED_SECONDS = 60.0
+QUOTA_SECONDS = 15.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Remembered:
+    """A refusal, and the generations of the objects that it was an answer to."""
+
+    problem: Problem
+    generations: tuple[int, ...]
+    until: float
+
+
+@dataclass
+class Context:
+    """The hands and the memory of all passes. What it remembers may be lost: the next pass finds out again."""
+
+    settings: Settings
+    kube: Kube
+    store: Store
+    intake: Intake
+    desk: SchedulerDesk
+    recorder: Recorder
+    clock: Callable[[], float]
+    """Monotonic seconds."""
+    wall: Callable[[], float]
+    """Seconds since the epoch."""
+    uncertain: dict[str, set[int]] = field(default_factory=dict)
+    """Group uid → numbers of workers of whose creation nobody knows the outcome."""
+    _problems: dict[Key, _Remembered] = field(default_factory=dict)
+    _written: dict[Key, float] = field(default_factory=dict)
+
+    def problem(self, key: Key, generations: tuple[int, ...]) -> tuple[Problem | None, float | None]:
+        """What the API server refused last, while nobody has edited anything and it is too early to try again.
+
+        Gives the problem and the seconds until the next try.
+        """
+        held = self._problems.get(key)
+        if held is None:
+            return None, None
+        left = held.until - self.clock()
+        if held.generations != generations or left <= 0:
+            del self._problems[key]
+            return None, None
+        return held.problem, left
+
+    def refuse(self, key: Key, generations: tuple[int, ...], reason: Reason, error: Refused) -> float:
+        """Remember a refusal; gives the seconds until the next try."""
+        seconds = QUOTA_SECONDS if error.is_quota else REFUSED_SECONDS
+        problem = Problem(Reason.QUOTA_EXCEEDED if error.is_quota else reason, str(error))
+        self._problems[key] = _Remembered(problem, generations, self.clock() + seconds)
+        return seconds
+
+    def forget(self, key: Key) -> None:
+        """Forget an object that is gone."""
+        self._problems.pop(key, None)
+        self._written.pop(key, None)
+
+    async def write_status(
+        self, key: Key, view: ClusterView | GroupView, wanted: Manifest, urgent: bool = False
+    ) -> float | None:
+        """Make the status what is wanted, if it differs.
+
+        A difference in numbers only is written at most once a second, unless ``urgent``: then gives the seconds
+        until it may be written.
+        """
+        if all(view.status.get(name) == value for name, value in wanted.items()):
+            return None
+        wait = self._written.get(key, -STATUS_SECONDS) + STATUS_SECONDS - self.clock()
+        if wait > 0 and not urgent and _verdicts(view.status) == _verdicts(wanted):
+            return wait
+        body = {"metadata": {"uid": view.uid}, "status": wanted}
+        answer = await self.kube.patch(key.kind, view.namespace, view.name, body, "status")
+        self._written[key] = self.clock()
+        self.intake.saw(key.kind, answer)
+        return None
+
+    async def delete(self, kind: str, view: ObjectView) -> None:
+        """Delete an object, that very one."""
+        left = await self.kube.delete(kind, view.namespace, view.name, view.uid)
+        if left is not None:
+            self.intake.saw(kind, left)
+
+    def connection_check(
+        self, key: Key, scheduler: PodView | None, roster: Roster | None, lonely_since: float | None
+    ) -> float | None:
+        """Ask the scheduler for its workers, less and less often the longer some are missing.
+
+        Gives the seconds until it is worth asking again; None where the answer will wake ``key``.
+        """
+        if scheduler is None or not scheduler.ready:
+            return None
+        waited = self.wall() - lonely_since if lonely_since is not None else 0.0
+        interval = min(15.0, max(0.25, waited / 4))
+        age = self.clock() - roster.taken if roster is not None else interval
+        if age < interval:
+            return interval - age
+        return self.desk.ask(scheduler, key)
+
+
+def _verdicts(status: Manifest) -> list[tuple[object, ...]]:
+    conditions = status.get("conditions") or ()
+    return [(item.get("type"), item.get("status"), item.get("reason")) for item in conditions]
+
+
+async def in_parallel(items: Sequence[T], act: Callable[[T], Awaitable[None]], limit: int) -> None:
+    """``act`` on all items, ``limit`` at a time; after the first failure no further one is begun.
+
+    Raises:
+        ApiError: the first failure, after everything that was begun has ended; a refusal before any other.
+    """
+    waiting = list(reversed(items))
+    errors: list[ApiError] = []
+
+    async def work() -> None:
+        while waiting and not errors:
+            try:
+                await act(waiting.pop())
+            except ApiError as error:
+                errors.append(error)
+
+    await asyncio.gather(*(work() for _ in range(min(limit, len(items)))))
+    if errors:
+        raise next((error for error in errors if isinstance(error, Refused)), errors[0])
+
+
+def sooner(*times: float | None) -> float | None:
+    """The smallest of the times that are given."""
+    given = [time for time in times if time is not None]
+    return min(given) if given else None
+
+
+def as_retry(error: ApiError) -> ApiError:
+    """An error as the queue understands it: what is gone or has changed is worth a fresh look."""
+    if isinstance(error, (TryAgain, Refused)):
+        return error
+    return TryAgain(str(error), 1.0 if isinstance(error, NotFound) else None)
+
+
+def names_of(pods: Iterable[PodView]) -> str:
+    """The names of some Pods for a message, not too many of them."""
+    listed = sorted(pod.name for pod in pods)
+    more = f" and {len(listed) - 3} more" if len(listed) > 3 else ""
+    return ", ".join(listed[:3]) + more

@@ -1,0 +1,165 @@
+"""One pass over a worker group."""
+
+from collections import Counter
+
+from dask_operator_api.conditions import ConditionType, Reason
+
+from dask_operator.desired import worker_pod
+from dask_operator.errors import ApiError, Conflict, NotFound, Refused, TryAgain, Uncertain
+from dask_operator.observed import ClusterView, GroupView
+from dask_operator.observed.roster import Placement, place
+from dask_operator.plan.group import GroupObserved, GroupPlan, Removal, belongs, plan_group
+from dask_operator.reconcile.context import Context, as_retry, in_parallel, names_of, sooner
+from dask_operator.status import group_status, waiting_status
+from dask_operator.status.conditions import since_false
+from dask_operator.store import Key
+
+RETIRE_SECONDS = 60.0
+"""The least time that a scheduler gets to move the results of retired workers."""
+
+
+async def reconcile_group(context: Context, key: Key) -> float | None:
+    """Bring a group's workers in order."""
+    group = context.store.group(key.namespace, key.name)
+    if group is None:
+        context.forget(key)
+        return None
+    cluster = context.store.cluster(group.namespace, group.spec.cluster)
+    if group.deleting:
+        return None
+    if cluster is None:
+        return await _wait_for_cluster(context, key, group)
+    if not belongs(group, cluster) or not cluster.status.get("image"):
+        return None
+    seen = _observe(context, group, cluster)
+    try:
+        return await _pass(context, key, cluster, seen)
+    except ApiError as error:
+        raise as_retry(error) from error
+
+
+async def _wait_for_cluster(context: Context, key: Key, group: GroupView) -> float | None:
+    message = f"there is no DaskCluster {group.spec.cluster} in namespace {group.namespace} yet"
+    status = waiting_status(group, Reason.CLUSTER_NOT_FOUND, message, context.wall())
+    try:
+        return await context.write_status(key, group, status)
+    except NotFound:
+        return None
+
+
+def _observe(context: Context, group: GroupView, cluster: ClusterView) -> GroupObserved:
+    related = context.store.pods_of(group.namespace, cluster.name)
+    scheduler = next((p for p in related if p.component == "scheduler" and p.owner == cluster.uid), None)
+    pods = tuple(pod for pod in related if pod.owner == group.uid)
+    return GroupObserved(
+        group=group,
+        cluster=cluster,
+        scheduler=scheduler,
+        pods=pods,
+        roster=context.desk.roster(scheduler),
+        in_flight=context.desk.in_flight(pods),
+        answered=context.desk.answered(pods),
+        uncertain=frozenset(context.uncertain.get(group.uid, ())),
+        now=context.clock(),
+        wall=context.wall(),
+    )
+
+
+async def _pass(context: Context, key: Key, cluster: ClusterView, seen: GroupObserved) -> float | None:
+    plan = plan_group(seen)
+    generations = (seen.group.generation, cluster.generation)
+    problem, retry = context.problem(key, generations)
+    status = group_status(seen, plan, problem)
+    intent = any(status[name] != seen.group.status.get(name) for name in ("draining", "lastWorkerIndex"))
+    again = await context.write_status(key, seen.group, status, urgent=intent)
+    await _remove(context, seen, plan)
+    if plan.create and problem is None:
+        retry = await _create(context, key, cluster, seen, plan)
+    _retire(context, key, seen, plan)
+    return sooner(again, retry, plan.again, _ask(context, key, seen, plan))
+
+
+async def _remove(context: Context, seen: GroupObserved, plan: GroupPlan) -> None:
+    async def remove(removal: Removal) -> None:
+        await context.delete("Pod", removal.pod)
+
+    await in_parallel(plan.remove, remove, context.settings.pod_creates)
+    for why, many in Counter(removal.why for removal in plan.remove).items():
+        removed = [removal.pod for removal in plan.remove if removal.why == why]
+        lost = sum(removal.lost_results for removal in plan.remove if removal.why == why)
+        loss = f"; {lost} results in their memory are lost" if lost else ""
+        bad = bool(lost) or why == "failed"
+        context.recorder.tell(
+            seen.group,
+            "WorkersRemoved",
+            f"removed {many} workers ({why}): {names_of(removed)}{loss}",
+            warning=bad,
+        )
+
+
+async def _create(
+    context: Context, key: Key, cluster: ClusterView, seen: GroupObserved, plan: GroupPlan
+) -> float | None:
+    async def create(index: int) -> None:
+        await _create_worker(context, cluster, seen.group, index)
+
+    try:
+        await in_parallel(plan.create, create, context.settings.pod_creates)
+    except Refused as error:
+        context.recorder.tell(seen.group, Reason.POD_REFUSED, str(error), warning=True)
+        context.refuse(key, (seen.group.generation, cluster.generation), Reason.POD_REFUSED, error)
+        return 0.0
+    context.recorder.tell(
+        seen.group, "WorkersCreated", f"created {len(plan.create)} workers, up to number {plan.last_index}"
+    )
+    return None
+
+
+async def _create_worker(context: Context, cluster: ClusterView, group: GroupView, index: int) -> None:
+    body = worker_pod(cluster, group, str(cluster.status["image"]), index)
+    uncertain = context.uncertain.setdefault(group.uid, set())
+    try:
+        answer = await context.kube.create("Pod", body)
+    except Uncertain:
+        uncertain.add(index)
+        raise
+    except Conflict as error:
+        answer = await _existing(context, body["metadata"]["namespace"], body["metadata"]["name"], error)
+    uncertain.discard(index)
+    if not uncertain:
+        context.uncertain.pop(group.uid, None)
+    context.intake.saw("Pod", answer)
+
+
+async def _existing(context: Context, namespace: str, name: str, error: Conflict) -> dict[str, object]:
+    """The Pod that was there already: made by an earlier try whose answer was lost."""
+    try:
+        return await context.kube.get("Pod", namespace, name)
+    except NotFound:
+        raise TryAgain(str(error)) from error
+
+
+def _retire(context: Context, key: Key, seen: GroupObserved, plan: GroupPlan) -> None:
+    """Have the scheduler move the results of the workers that are to go."""
+    if not plan.retire or seen.scheduler is None or seen.roster is None:
+        return
+    placement = place(seen.roster, seen.pods)
+    homes = {pod.uid: [worker.address for worker in placement.of(pod)] for pod in plan.retire}
+    seconds = max(RETIRE_SECONDS, seen.group.spec.worker.drain_timeout)
+    context.desk.retire(seen.scheduler, homes, seconds, (key,))
+    context.recorder.tell(
+        seen.group, "RetiringWorkers", f"retiring {len(homes)} workers: {names_of(plan.retire)}"
+    )
+
+
+def _ask(context: Context, key: Key, seen: GroupObserved, plan: GroupPlan) -> float | None:
+    """Ask the scheduler what it knows, where the plan needs it or Ready workers are missing from it."""
+    if seen.scheduler is None or not seen.scheduler.running:
+        return None
+    if plan.ask:
+        return context.desk.ask(seen.scheduler, key)
+    placement = place(seen.roster, seen.pods) if seen.roster else Placement()
+    if all(placement.of(pod) for pod in seen.pods if pod.alive and pod.ready):
+        return None
+    since = since_false(seen.group.status, ConditionType.WORKERS_CONNECTED)
+    return context.connection_check(key, seen.scheduler, seen.roster, since)

@@ -1,0 +1,110 @@
+"""Events: what ``kubectl describe`` shows. Written in the background, and never in the way of the work."""
+
+import asyncio
+import hashlib
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from dask_operator_api.kinds import API_VERSION
+from dask_operator_api.manifests import Manifest
+
+from dask_operator.errors import ApiError, Conflict, NotFound
+from dask_operator.kube import Kube
+from dask_operator.observed import ClusterView, GroupView
+
+logger = logging.getLogger(__name__)
+
+WAITING_MAX = 1000
+REPEAT_SECONDS = 60.0
+REMEMBERED = 5000
+
+
+@dataclass(frozen=True)
+class Happening:
+    """Something worth telling about an object."""
+
+    about: ClusterView | GroupView
+    reason: str
+    message: str
+    warning: bool = False
+
+    @property
+    def name(self) -> str:
+        """The Event's name: the same for the same happening, so that a repeat counts instead of piling up."""
+        text = f"{self.about.uid}/{self.reason}/{self.message}"
+        return f"{self.about.name}.{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+class Recorder:
+    """Writes Events one after another; drops new ones when a thousand wait."""
+
+    def __init__(self, kube: Kube, reporter: str) -> None:
+        self._kube = kube
+        self._reporter = reporter
+        self._waiting: asyncio.Queue[Happening] = asyncio.Queue(WAITING_MAX)
+        self._counts: OrderedDict[str, tuple[int, float]] = OrderedDict()
+
+    def tell(self, about: ClusterView | GroupView, reason: str, message: str, warning: bool = False) -> None:
+        """Record an Event about an object. The same happening is written at most once a minute."""
+        happening = Happening(about, reason, message, warning)
+        now = asyncio.get_running_loop().time()
+        count, last = self._counts.get(happening.name, (0, -REPEAT_SECONDS))
+        if now - last < REPEAT_SECONDS:
+            return
+        self._counts[happening.name] = (count + 1, now)
+        while len(self._counts) > REMEMBERED:
+            self._counts.popitem(last=False)
+        logger.info("%s/%s: %s: %s", about.namespace, about.name, reason, message)
+        try:
+            self._waiting.put_nowait(happening)
+        except asyncio.QueueFull:
+            logger.warning("too many Events wait: dropped one of %s/%s", about.namespace, about.name)
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            happening = await self._waiting.get()
+            try:
+                await self._write(happening)
+            except ApiError as error:
+                logger.warning("Event %s not written: %s", happening.reason, error)
+
+    async def _write(self, happening: Happening) -> None:
+        count = self._counts.get(happening.name, (1, 0.0))[0]
+        try:
+            await self._kube.create("Event", self._body(happening, count))
+        except Conflict:
+            again = {"count": max(2, count), "lastTimestamp": _now()}
+            await self._kube.patch("Event", happening.about.namespace, happening.name, again)
+        except NotFound:
+            logger.debug("namespace %s is gone", happening.about.namespace)
+
+    def _body(self, happening: Happening, count: int) -> Manifest:
+        about, now = happening.about, _now()
+        return {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": happening.name, "namespace": about.namespace},
+            "involvedObject": {
+                "apiVersion": API_VERSION,
+                "kind": "DaskCluster" if isinstance(about, ClusterView) else "DaskWorkerGroup",
+                "namespace": about.namespace,
+                "name": about.name,
+                "uid": about.uid,
+            },
+            "reason": happening.reason,
+            "message": happening.message[:1024],
+            "type": "Warning" if happening.warning else "Normal",
+            "source": {"component": "dask-operator"},
+            "reportingComponent": "dask-operator",
+            "reportingInstance": self._reporter,
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": count,
+        }
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,163 @@
+"""Talking to schedulers in the background: nothing that reconciles ever waits for one.
+
+Answers are kept, and announce themselves by putting the keys that wait for them back on the queue.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from dask_operator.dask_scheduler import DaskSchedulers
+from dask_operator.errors import SchedulerUnreachable
+from dask_operator.observed import PodView, Roster
+from dask_operator.store import Key
+
+logger = logging.getLogger(__name__)
+
+UNREACHABLE_PAUSE = 1.0
+LONGEST_PAUSE = 15.0
+REMEMBERED_SECONDS = 3600.0
+
+
+def scheduler_life(pod: PodView) -> str:
+    """Which life of a scheduler a Pod is in: a container that was started again knows nothing of the one before."""
+    return f"{pod.uid}/{pod.restarts}"
+
+
+@dataclass
+class _Line:
+    """The line to one scheduler."""
+
+    roster: Roster | None = None
+    asking: bool = False
+    failures: int = 0
+    waiting: set[Key] = field(default_factory=set)
+
+
+class SchedulerDesk:
+    """What schedulers said last, and the requests under way.
+
+    Args:
+        schedulers: makes the calls.
+        wake: puts a key back on the queue.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self, schedulers: DaskSchedulers, wake: Callable[[Key], None], clock: Callable[[], float]
+    ) -> None:
+        self._schedulers = schedulers
+        self._wake = wake
+        self._clock = clock
+        self._lines: dict[str, _Line] = {}
+        self._retiring: set[str] = set()
+        self._answered: dict[str, float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def roster(self, scheduler: PodView | None) -> Roster | None:
+        """What the scheduler in its present life said last; None if it was not asked or does not run."""
+        if scheduler is None or not scheduler.running or scheduler.deleting:
+            return None
+        line = self._lines.get(scheduler.uid)
+        roster = line.roster if line else None
+        return roster if roster is not None and roster.life == scheduler_life(scheduler) else None
+
+    def ask(self, scheduler: PodView, key: Key) -> float | None:
+        """Have the roster taken anew and ``key`` woken when it is there.
+
+        A scheduler that does not answer is asked again only after a pause that grows: gives its seconds.
+        """
+        line = self._lines.setdefault(scheduler.uid, _Line())
+        line.waiting.add(key)
+        if line.asking:
+            return None
+        pause = self._pause(line)
+        if pause > 0:
+            return pause
+        line.asking = True
+        self._spawn(self._take_roster(scheduler, line))
+        return None
+
+    def in_flight(self, pods: Iterable[PodView]) -> frozenset[str]:
+        """uids of those Pods whose workers a scheduler is retiring right now."""
+        return frozenset(pod.uid for pod in pods if pod.uid in self._retiring)
+
+    def answered(self, pods: Iterable[PodView]) -> dict[str, float]:
+        """When the last request to retire each of the Pods was answered; those without one are left out."""
+        return {pod.uid: self._answered[pod.uid] for pod in pods if pod.uid in self._answered}
+
+    def retire(
+        self, scheduler: PodView, homes: dict[str, list[str]], seconds: float, keys: Iterable[Key]
+    ) -> None:
+        """Retire workers, and wake ``keys`` when the scheduler has answered.
+
+        Args:
+            scheduler: the scheduler's Pod.
+            homes: Pod uid → addresses of the worker processes in it.
+            seconds: how long the scheduler may take to move their results.
+            keys: whom to wake.
+        """
+        self._retiring |= set(homes)
+        self._spawn(self._retire(scheduler, homes, seconds, tuple(keys)))
+
+    def forget(self, scheduler_uid: str) -> None:
+        """Forget a scheduler that is gone."""
+        self._lines.pop(scheduler_uid, None)
+
+    def _pause(self, line: _Line) -> float:
+        if line.roster is None or line.roster.reachable:
+            return 0.0
+        pause = min(LONGEST_PAUSE, UNREACHABLE_PAUSE * 2.0 ** min(line.failures - 1, 10))
+        return line.roster.taken + pause - self._clock()
+
+    async def _take_roster(self, scheduler: PodView, line: _Line) -> None:
+        life = scheduler_life(scheduler)
+        taken = self._clock()
+        try:
+            workers = await self._schedulers.workers(scheduler.ip, scheduler.http_port)
+            line.roster, line.failures = Roster(life, taken, workers), 0
+        except SchedulerUnreachable as error:
+            line.failures += 1
+            line.roster = Roster(life, self._clock(), problem=str(error))
+        finally:
+            line.asking = False
+        waiting, line.waiting = line.waiting, set()
+        for key in waiting:
+            self._wake(key)
+
+    async def _retire(
+        self, scheduler: PodView, homes: dict[str, list[str]], seconds: float, keys: tuple[Key, ...]
+    ) -> None:
+        addresses = [address for home in homes.values() for address in home]
+        try:
+            await self._schedulers.retire(scheduler.ip, scheduler.http_port, addresses, seconds)
+        except SchedulerUnreachable as error:
+            logger.warning("retiring %d workers of %s: %s", len(addresses), scheduler.name, error)
+        finally:
+            now = self._clock()
+            self._retiring -= set(homes)
+            self._answered.update(dict.fromkeys(homes, now))
+            self._sweep(now)
+        line = self._lines.get(scheduler.uid)
+        if line is not None and line.roster is not None and line.roster.reachable:
+            line.roster = None  # what it said before it answered is of no use now
+        for key in keys:
+            self._wake(key)
+
+    def _sweep(self, now: float) -> None:
+        old = [uid for uid, at in self._answered.items() if now - at > REMEMBERED_SECONDS]
+        for uid in old:
+            del self._answered[uid]
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Give up all requests under way."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

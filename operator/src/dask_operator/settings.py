@@ -1,0 +1,79 @@
+"""The operator's settings: one frozen value, read from the environment at start."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+PREFIX = "DASK_OPERATOR_"
+
+
+class SettingsError(ValueError):
+    """An environment variable has a value that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an install can choose. Each field is set by the chart value named in its comment."""
+
+    default_image: str = "ghcr.io/dask/dask:2026.8.0-py3.11"
+    """Image of schedulers and workers whose template names none (``dask.image``)."""
+
+    http_port: int = 8080
+    """Port of /healthz and /readyz."""
+
+    log_level: str = "info"
+    """One of debug, info, warning, error (``operator.logLevel``)."""
+
+    log_format: str = "console"
+    """``console`` or ``json`` (``operator.logFormat``)."""
+
+    resync_seconds: float = 300.0
+    """Seconds between two full listings (``operator.resyncSeconds``)."""
+
+    concurrency: int = 16
+    """Objects reconciled at one time (``operator.concurrency``)."""
+
+    pod_creates: int = 16
+    """Pods of one group created at one time (``operator.parallelCreates``)."""
+
+    identity: str = "dask-operator"
+    """Who reports Events: the operator's Pod."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        """Read ``DASK_OPERATOR_*``.
+
+        Raises:
+            SettingsError: a value is not one of those allowed; the message names the variable.
+        """
+        env = os.environ if environment is None else environment
+        return cls(
+            default_image=env.get(f"{PREFIX}DEFAULT_IMAGE") or cls.default_image,
+            http_port=int(_number(env, "HTTP_PORT", cls.http_port, 1)),
+            log_level=_choice(env, "LOG_LEVEL", cls.log_level, ("debug", "info", "warning", "error")),
+            log_format=_choice(env, "LOG_FORMAT", cls.log_format, ("console", "json")),
+            resync_seconds=_number(env, "RESYNC_SECONDS", cls.resync_seconds, 10),
+            concurrency=int(_number(env, "CONCURRENCY", cls.concurrency, 1)),
+            pod_creates=int(_number(env, "POD_CREATES", cls.pod_creates, 1)),
+            identity=env.get("POD_NAME") or cls.identity,
+        )
+
+
+def _number(env: Mapping[str, str], name: str, default: float, least: float) -> float:
+    text = env.get(PREFIX + name)
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        raise SettingsError(f"{PREFIX}{name}={text!r} is not a number") from None
+    if not value >= least:
+        raise SettingsError(f"{PREFIX}{name}={text!r} is less than {least:g}")
+    return value
+
+
+def _choice(env: Mapping[str, str], name: str, default: str, choices: tuple[str, ...]) -> str:
+    value = env.get(PREFIX + name) or default
+    if value not in choices:
+        raise SettingsError(f"{PREFIX}{name}={value!r} is not one of {', '.join(choices)}")
+    return value

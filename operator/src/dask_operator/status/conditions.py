@@ -1,0 +1,122 @@
+"""Conditions in the form of Kubernetes' API conventions."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from dask_operator_api.conditions import ConditionType, Reason
+from dask_operator_api.manifests import Manifest, items
+
+from dask_operator.observed import PodView, Roster, Trouble
+from dask_operator.observed.objects import timestamp
+from dask_operator.observed.roster import Placement
+from dask_operator.plan.drains import rfc3339
+
+CONNECT_SECONDS = 30.0
+"""A Ready worker that the scheduler does not know after this long is worth telling."""
+
+MESSAGE_MAX = 1024
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition as it should stand."""
+
+    type: ConditionType
+    status: bool
+    reason: Reason
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An act that the API server refused, in its own words, until the next try."""
+
+    reason: Reason
+    message: str
+
+
+def merged(status: Manifest, wanted: Iterable[Condition], generation: int, wall: float) -> list[Manifest]:
+    """``status.conditions`` with ``wanted`` in it: a transition time changes only with its condition's status."""
+    held = {item.get("type"): item for item in items(status, "conditions")}
+    merged_conditions = []
+    for condition in wanted:
+        before = held.get(condition.type.value, {})
+        word = "True" if condition.status else "False"
+        since = before.get("lastTransitionTime") if before.get("status") == word else None
+        merged_conditions.append(
+            {
+                "type": condition.type.value,
+                "status": word,
+                "reason": condition.reason.value,
+                "message": condition.message[:MESSAGE_MAX],
+                "observedGeneration": generation,
+                "lastTransitionTime": since or rfc3339(wall),
+            }
+        )
+    return merged_conditions
+
+
+def first_trouble(pods: Sequence[PodView]) -> Trouble | None:
+    """What is wrong with the Pods: the first trouble by Pod name, with how many share it."""
+    troubled = sorted((pod for pod in pods if pod.alive and pod.trouble), key=lambda pod: pod.name)
+    if not troubled or troubled[0].trouble is None:
+        return None
+    trouble = troubled[0].trouble
+    same = [pod for pod in troubled if pod.trouble and pod.trouble.reason == trouble.reason]
+    more = f" (and {len(same) - 1} more Pods)" if len(same) > 1 else ""
+    return Trouble(trouble.reason, f"Pod {troubled[0].name}{more}: {trouble.message}")
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Workers by how far they are."""
+
+    desired: int
+    ready: int
+    connected: int
+
+    def as_status(self) -> Manifest:
+        """``status.workers``."""
+        return {
+            "desired": self.desired,
+            "ready": self.ready,
+            "connected": self.connected,
+            "summary": f"{self.ready}/{self.desired}",
+        }
+
+
+def count(pods: Sequence[PodView], placement: Placement, desired: int) -> Counts:
+    """Count worker Pods. ``connected`` are those with a worker process that the scheduler knows."""
+    alive = [pod for pod in pods if pod.alive]
+    ready = [pod for pod in alive if pod.ready]
+    return Counts(desired, len(ready), sum(1 for pod in alive if placement.of(pod)))
+
+
+def connection(
+    pods: Sequence[PodView],
+    placement: Placement,
+    roster: Roster | None,
+    wall: float,
+    ready_since: float | None,
+) -> Condition:
+    """Whether every Ready worker is known to the scheduler. ``ready_since``: epoch seconds, as last reported."""
+    lonely = [pod.name for pod in pods if pod.alive and pod.ready and not placement.of(pod)]
+    kind = ConditionType.WORKERS_CONNECTED
+    if not lonely:
+        return Condition(kind, True, Reason.ALL_CONNECTED)
+    message = f"{len(lonely)} Ready workers are not known to the scheduler, {min(lonely)} among them"
+    if roster is not None and not roster.reachable:
+        message += f"; the scheduler does not answer: {roster.problem}"
+    waited = 0.0 if ready_since is None else wall - ready_since
+    if waited >= CONNECT_SECONDS:
+        hint = "; see the worker's log: its image may hold another version of distributed"
+        return Condition(kind, False, Reason.NOT_CONNECTING, message + hint)
+    return Condition(kind, False, Reason.CONNECTING, message)
+
+
+def since_false(status: Manifest, kind: ConditionType) -> float | None:
+    """Since when (epoch seconds) a condition has been False; None where it is not."""
+    for item in items(status, "conditions"):
+        if item.get("type") == kind.value and item.get("status") == "False":
+            return timestamp(item.get("lastTransitionTime"))
+    return None

@@ -1,0 +1,88 @@
+"""The status of a worker group."""
+
+from dask_operator_api import labels
+from dask_operator_api.conditions import ConditionType, Reason
+from dask_operator_api.manifests import Manifest
+
+from dask_operator.observed import GroupView
+from dask_operator.observed.roster import Placement, place
+from dask_operator.plan.group import GroupObserved, GroupPlan
+from dask_operator.status.conditions import (
+    Condition,
+    Counts,
+    Problem,
+    connection,
+    count,
+    first_trouble,
+    merged,
+    since_false,
+)
+
+
+def waiting_status(group: GroupView, reason: Reason, message: str, wall: float) -> Manifest:
+    """The status of a group that has no cluster to work for."""
+    desired = group.spec.worker.replicas
+    ready = Condition(ConditionType.READY, False, reason, message)
+    return {
+        "observedGeneration": group.generation,
+        "replicas": 0,
+        "readyReplicas": 0,
+        "selector": selector(group),
+        "workers": Counts(desired, 0, 0).as_status(),
+        "conditions": merged(group.status, [ready], group.generation, wall),
+    }
+
+
+def group_status(seen: GroupObserved, plan: GroupPlan, problem: Problem | None) -> Manifest:
+    """The status of a group whose cluster is there."""
+    group = seen.group
+    placement = place(seen.roster, seen.pods) if seen.roster else Placement()
+    counts = count(seen.pods, placement, group.spec.worker.replicas)
+    return {
+        "observedGeneration": group.generation,
+        "replicas": sum(1 for pod in seen.pods if pod.alive),
+        "readyReplicas": counts.ready,
+        "selector": selector(group),
+        "workers": counts.as_status(),
+        "draining": [drain.as_status() for drain in plan.drains],
+        "lastFailures": [failure.as_status() for failure in plan.failures],
+        "lastWorkerIndex": plan.last_index,
+        "conditions": merged(
+            group.status,
+            [_ready(seen, counts, problem), _connected(seen, placement), _blocked(plan)],
+            group.generation,
+            seen.wall,
+        ),
+    }
+
+
+def selector(group: GroupView) -> str:
+    """The label selector of the group's worker Pods, as ``/scale`` reports it."""
+    return f"{labels.WORKER_GROUP_NAME}={group.name},{labels.COMPONENT}={labels.WORKER}"
+
+
+def _ready(seen: GroupObserved, counts: Counts, problem: Problem | None) -> Condition:
+    kind = ConditionType.READY
+    if problem is not None:
+        return Condition(kind, False, problem.reason, problem.message)
+    if counts.ready >= counts.desired:
+        return Condition(
+            kind, True, Reason.ALL_READY, f"{counts.ready} of {counts.desired} workers are Ready"
+        )
+    trouble = first_trouble(seen.pods)
+    if trouble is not None:
+        return Condition(kind, False, trouble.reason, trouble.message)
+    return Condition(
+        kind, False, Reason.WORKERS_STARTING, f"{counts.ready} of {counts.desired} workers are Ready"
+    )
+
+
+def _connected(seen: GroupObserved, placement: Placement) -> Condition:
+    since = since_false(seen.group.status, ConditionType.WORKERS_CONNECTED)
+    return connection(seen.pods, placement, seen.roster, seen.wall, since)
+
+
+def _blocked(plan: GroupPlan) -> Condition:
+    if plan.blocked is None:
+        return Condition(ConditionType.DRAIN_BLOCKED, False, Reason.NOT_BLOCKED)
+    return Condition(ConditionType.DRAIN_BLOCKED, True, plan.blocked.reason, plan.blocked.message)

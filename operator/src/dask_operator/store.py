@@ -1,0 +1,167 @@
+"""What the API server has told us: one slim view of each object, and indexes over them.
+
+Views come from watch events, from full listings and from the answers to our own writes, in any order: the newer
+``resourceVersion`` wins, and an object that is gone stays gone.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Generic, NamedTuple, TypeVar
+
+from dask_operator_api.kinds import Kind
+from dask_operator_api.manifests import Manifest
+
+from dask_operator.observed import ClusterView, GroupView, ObjectView, PodView, ServiceView
+from dask_operator.observed.objects import cluster_view, group_view, service_view
+from dask_operator.observed.pods import pod_view
+
+_TOMBSTONES = 20_000
+
+View = TypeVar("View", bound=ObjectView)
+
+
+class Key(NamedTuple):
+    """What is reconciled: one custom resource."""
+
+    kind: Kind
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass
+class Shelf(Generic[View]):
+    """All objects of one kind."""
+
+    parse: Callable[[Manifest], View]
+    objects: dict[tuple[str, str], View] = field(default_factory=dict)
+    _gone: "OrderedDict[str, None]" = field(default_factory=OrderedDict)
+
+    def apply(self, body: Manifest) -> tuple[View | None, View | None]:
+        """Remember ``body`` unless something newer is known.
+
+        Gives the view held before and the view held now; they are the same object if nothing changed.
+        """
+        view = self.parse(body)
+        held = self.objects.get(view.identity)
+        if view.uid in self._gone:
+            return held, held
+        if held is not None and held.uid == view.uid and held.version >= view.version:
+            return held, held
+        if held is not None and held.uid != view.uid:
+            self._bury(held.uid)
+        self.objects[view.identity] = view
+        return held, view
+
+    def remove(self, namespace: str, name: str, uid: str) -> View | None:
+        """Forget an object that is gone; gives what was held of it, if it was that very one."""
+        self._bury(uid)
+        held = self.objects.get((namespace, name))
+        if held is None or held.uid != uid:
+            return None
+        del self.objects[(namespace, name)]
+        return held
+
+    def missing_from(self, listed: Iterable[Manifest], version: int) -> list[View]:
+        """The objects held that a listing taken at ``version`` no longer has."""
+        present = {body["metadata"].get("uid") for body in listed}
+        return [view for view in self.objects.values() if view.uid not in present and view.version <= version]
+
+    def _bury(self, uid: str) -> None:
+        self._gone[uid] = None
+        while len(self._gone) > _TOMBSTONES:
+            self._gone.popitem(last=False)
+
+
+class Store:
+    """Every object of the operator's concern, with the questions that reconciling asks."""
+
+    def __init__(self) -> None:
+        self.clusters = Shelf[ClusterView](cluster_view)
+        self.groups = Shelf[GroupView](group_view)
+        self.pods = Shelf[PodView](pod_view)
+        self.services = Shelf[ServiceView](service_view)
+        self._pods_by_cluster: dict[tuple[str, str], dict[str, PodView]] = {}
+        self._groups_by_cluster: dict[tuple[str, str], set[str]] = {}
+
+    def apply(self, kind: str, body: Manifest) -> ObjectView | None:
+        """Remember an object; gives its view if that is news, else None."""
+        shelf = self.shelf(kind)
+        before, after = shelf.apply(body)
+        if after is before:
+            return None
+        self._reindex(before, after)
+        return after
+
+    def remove(self, kind: str, namespace: str, name: str, uid: str) -> ObjectView | None:
+        """Forget an object; gives what was held of it."""
+        held = self.shelf(kind).remove(namespace, name, uid)
+        self._reindex(held, None)
+        return held
+
+    def shelf(self, kind: str) -> Shelf[ObjectView]:
+        """The objects of a kind: DaskCluster, DaskWorkerGroup, Pod or Service."""
+        shelves: dict[str, object] = {
+            Kind.CLUSTER: self.clusters,
+            Kind.WORKER_GROUP: self.groups,
+            "Pod": self.pods,
+            "Service": self.services,
+        }
+        return shelves[kind]  # type: ignore[return-value]
+
+    def cluster(self, namespace: str, name: str) -> ClusterView | None:
+        """A cluster by name."""
+        return self.clusters.objects.get((namespace, name))
+
+    def group(self, namespace: str, name: str) -> GroupView | None:
+        """A group by name."""
+        return self.groups.objects.get((namespace, name))
+
+    def groups_of(self, namespace: str, cluster: str) -> tuple[GroupView, ...]:
+        """All groups that name a cluster, by name."""
+        found = self._groups_by_cluster.get((namespace, cluster), set())
+        return tuple(self.groups.objects[(namespace, name)] for name in sorted(found))
+
+    def pods_of(self, namespace: str, cluster: str) -> tuple[PodView, ...]:
+        """All Pods labelled with a cluster's name."""
+        return tuple(self._pods_by_cluster.get((namespace, cluster), {}).values())
+
+    def _reindex(self, before: ObjectView | None, after: ObjectView | None) -> None:
+        for view in (before, after):
+            if isinstance(view, PodView) and view.cluster:
+                pods = self._pods_by_cluster.setdefault((view.namespace, view.cluster), {})
+                pods.pop(view.name, None)
+                if view is after:
+                    pods[view.name] = view
+                if not pods:
+                    del self._pods_by_cluster[(view.namespace, view.cluster)]
+            elif isinstance(view, GroupView):
+                groups = self._groups_by_cluster.setdefault((view.namespace, view.spec.cluster), set())
+                groups.discard(view.name)
+                if view is after:
+                    groups.add(view.name)
+                if not groups:
+                    del self._groups_by_cluster[(view.namespace, view.spec.cluster)]
+
+
+def keys_touched(store: Store, view: ObjectView) -> set[Key]:
+    """The custom resources whose reconcile may come out differently because ``view`` has changed."""
+    space = view.namespace
+    if isinstance(view, ClusterView):
+        groups = {Key(Kind.WORKER_GROUP, space, group.name) for group in store.groups_of(space, view.name)}
+        return {Key(Kind.CLUSTER, space, view.name), *groups}
+    if isinstance(view, GroupView):
+        return {Key(Kind.WORKER_GROUP, space, view.name), Key(Kind.CLUSTER, space, view.spec.cluster)}
+    if isinstance(view, PodView):
+        touched = {Key(Kind.CLUSTER, space, view.cluster)}
+        if view.group:
+            touched.add(Key(Kind.WORKER_GROUP, space, view.group))
+        else:  # a scheduler: its state decides what can be asked of every group
+            touched |= {Key(Kind.WORKER_GROUP, space, g.name) for g in store.groups_of(space, view.cluster)}
+        return touched
+    if isinstance(view, ServiceView):
+        return {Key(Kind.CLUSTER, space, view.cluster)}
+    return set()

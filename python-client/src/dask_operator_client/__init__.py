@@ -1,0 +1,1 @@
+"""Dask clusters on Kubernetes from Python."""
