@@ -16,8 +16,9 @@ annotations:
 {{- end }}
 
 {{/*
-Rules for metadata.name, from a dict of `kind`, `max` and `why` (the reason for the length), to stand at the
-root beside "dask-operator.crd.name", which lets their answer point at the field. They hold at creation only: an object that was made before the rules existed could not be edited otherwise, not even its status.
+Rules for metadata.name, from a dict of `kind`, `max` and `why` (the reason for the length). They stand at the
+root beside "dask-operator.crd.name", which lets their answer point at the field. They hold at creation only: an
+object from before the rules existed could not be edited otherwise, not even its status.
 */}}
 {{- define "dask-operator.crd.nameRules" -}}
 - rule: oldSelf.hasValue() || size(self.metadata.name) <= {{ .max }}
@@ -30,6 +31,9 @@ root beside "dask-operator.crd.name", which lets their answer point at the field
   message: "the name of a {{ .kind }} starts with a letter, ends with a letter or digit, and has only lower case letters, digits and '-' between (no dots): choose such a name"
 {{- end }}
 
+{{/*
+Declares metadata.name, and adds nothing to what holds for it anyway.
+*/}}
 {{- define "dask-operator.crd.name" -}}
 type: object
 properties:

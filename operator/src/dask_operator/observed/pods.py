@@ -56,8 +56,8 @@ class PodView(ObjectView):
     exit_code: int | None
     """Of the last time the container ended."""
     restarts: int
-    started: str
-    """When the running container started, as Kubernetes writes it; empty where none runs."""
+    started: float
+    """When the running container started, in seconds since the epoch; 0 where none runs."""
     ready: bool
     finished: bool
     """The Dask container has ended and nothing will start it again."""
@@ -105,7 +105,7 @@ def pod_view(body: Manifest) -> PodView:
         state=state,
         exit_code=_exit_code(report),
         restarts=int(report.get("restartCount", 0)),
-        started=section(report, "state", "running").get("startedAt") or "",
+        started=timestamp(section(report, "state", "running").get("startedAt")) or 0.0,
         ready=_condition(status, "Ready").get("status") == "True",
         finished=_finished(spec, status, report, state),
         trouble=_trouble(status, report),

@@ -53,6 +53,11 @@ class Placement:
         return self.by_pod.get(pod.uid, ())
 
 
+def placement_of(roster: Roster | None, pods: Iterable[PodView]) -> Placement:
+    """Where the workers of a roster run; nowhere known if there is no roster."""
+    return place(roster, pods) if roster is not None else Placement()
+
+
 def place(roster: Roster, pods: Iterable[PodView]) -> Placement:
     """Find each worker's Pod: by name, else by an address that only one Pod has.
 

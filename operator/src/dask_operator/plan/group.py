@@ -7,7 +7,7 @@ from dask_operator_api.conditions import Reason
 
 from dask_operator.observed import ClusterView, GroupView, PodView, Roster
 from dask_operator.observed.objects import timestamp
-from dask_operator.observed.roster import Placement, place
+from dask_operator.observed.roster import Placement, placement_of
 from dask_operator.plan import replacement
 from dask_operator.plan.drains import Drain, drains_in_status
 from dask_operator.plan.victims import needs_scheduler, rank
@@ -267,7 +267,7 @@ def _fresh(seen: GroupObserved) -> bool:
 
 
 def _placement(seen: GroupObserved) -> Placement:
-    return place(seen.roster, seen.pods) if seen.roster is not None else Placement()
+    return placement_of(seen.roster, seen.pods)
 
 
 def _sooner(one: float | None, other: float | None) -> float | None:

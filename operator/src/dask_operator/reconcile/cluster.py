@@ -1,15 +1,15 @@
 """One pass over a cluster."""
 
 from dask_operator_api import labels, names
-from dask_operator_api.conditions import ConditionType, Reason
+from dask_operator_api.conditions import Reason
 
 from dask_operator.errors import ApiError, Conflict, Refused
 from dask_operator.observed import ClusterView
-from dask_operator.observed.roster import Placement, place
+from dask_operator.observed.roster import placement_of
 from dask_operator.plan.cluster import ClusterObserved, ClusterPlan, Create, Delete, Patch, plan_cluster
 from dask_operator.reconcile.context import Context, as_retry, in_parallel, names_of, sooner
 from dask_operator.status import cluster_status
-from dask_operator.status.conditions import since_false
+from dask_operator.status.conditions import connecting_for, lonely
 from dask_operator.store import Key
 
 LEAVING_SECONDS = 60.0
@@ -106,7 +106,7 @@ def _retire(context: Context, key: Key, seen: ClusterObserved, plan: ClusterPlan
     scheduler = seen.own_scheduler
     if not plan.retire or scheduler is None or seen.roster is None:
         return
-    placement = place(seen.roster, seen.workers)
+    placement = placement_of(seen.roster, seen.workers)
     homes = {pod.uid: [worker.address for worker in placement.of(pod)] for pod in plan.retire}
     context.desk.retire(scheduler, homes, LEAVING_SECONDS, (key,))
     context.recorder.tell(
@@ -120,8 +120,8 @@ def _ask(context: Context, key: Key, seen: ClusterObserved, plan: ClusterPlan) -
         return None
     if plan.ask:
         return context.desk.ask(scheduler, key)
-    placement = place(seen.roster, seen.workers) if seen.roster else Placement()
-    if all(placement.of(pod) for pod in seen.workers if pod.alive and pod.ready):
+    alone = lonely(seen.workers, placement_of(seen.roster, seen.workers))
+    if not alone:
         return None
-    since = since_false(seen.cluster.status, ConditionType.WORKERS_CONNECTED)
-    return context.connection_check(key, scheduler, seen.roster, since)
+    waited = connecting_for(alone, scheduler, context.wall())
+    return context.connection_check(key, scheduler, seen.roster, waited)

@@ -107,15 +107,14 @@ class Context:
             self.intake.saw(kind, left)
 
     def connection_check(
-        self, key: Key, scheduler: PodView | None, roster: Roster | None, lonely_since: float | None
+        self, key: Key, scheduler: PodView, roster: Roster | None, waited: float
     ) -> float | None:
-        """Ask the scheduler for its workers, less and less often the longer some are missing.
+        """Ask the scheduler for its workers, less and less often the longer (seconds) some have been missing.
 
         Gives the seconds until it is worth asking again; None where the answer will wake ``key``.
         """
-        if scheduler is None or not scheduler.ready:
+        if not scheduler.ready:
             return None
-        waited = self.wall() - lonely_since if lonely_since is not None else 0.0
         interval = min(15.0, max(0.25, waited / 4))
         age = self.clock() - roster.taken if roster is not None else interval
         if age < interval:

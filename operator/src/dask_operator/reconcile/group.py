@@ -2,16 +2,16 @@
 
 from collections import Counter
 
-from dask_operator_api.conditions import ConditionType, Reason
+from dask_operator_api.conditions import Reason
 
 from dask_operator.desired import worker_pod
 from dask_operator.errors import ApiError, Conflict, NotFound, Refused, TryAgain, Uncertain
 from dask_operator.observed import ClusterView, GroupView
-from dask_operator.observed.roster import Placement, place
+from dask_operator.observed.roster import placement_of
 from dask_operator.plan.group import GroupObserved, GroupPlan, Removal, belongs, plan_group
 from dask_operator.reconcile.context import Context, as_retry, in_parallel, names_of, sooner
 from dask_operator.status import group_status, waiting_status
-from dask_operator.status.conditions import since_false
+from dask_operator.status.conditions import connecting_for, lonely
 from dask_operator.store import Key
 
 RETIRE_SECONDS = 60.0
@@ -143,7 +143,7 @@ def _retire(context: Context, key: Key, seen: GroupObserved, plan: GroupPlan) ->
     """Have the scheduler move the results of the workers that are to go."""
     if not plan.retire or seen.scheduler is None or seen.roster is None:
         return
-    placement = place(seen.roster, seen.pods)
+    placement = placement_of(seen.roster, seen.pods)
     homes = {pod.uid: [worker.address for worker in placement.of(pod)] for pod in plan.retire}
     seconds = max(RETIRE_SECONDS, seen.group.spec.worker.drain_timeout)
     context.desk.retire(seen.scheduler, homes, seconds, (key,))
@@ -154,12 +154,13 @@ def _retire(context: Context, key: Key, seen: GroupObserved, plan: GroupPlan) ->
 
 def _ask(context: Context, key: Key, seen: GroupObserved, plan: GroupPlan) -> float | None:
     """Ask the scheduler what it knows, where the plan needs it or Ready workers are missing from it."""
-    if seen.scheduler is None or not seen.scheduler.running:
+    scheduler = seen.scheduler
+    if scheduler is None or not scheduler.running:
         return None
     if plan.ask:
-        return context.desk.ask(seen.scheduler, key)
-    placement = place(seen.roster, seen.pods) if seen.roster else Placement()
-    if all(placement.of(pod) for pod in seen.pods if pod.alive and pod.ready):
+        return context.desk.ask(scheduler, key)
+    alone = lonely(seen.pods, placement_of(seen.roster, seen.pods))
+    if not alone:
         return None
-    since = since_false(seen.group.status, ConditionType.WORKERS_CONNECTED)
-    return context.connection_check(key, seen.scheduler, seen.roster, since)
+    waited = connecting_for(alone, scheduler, context.wall())
+    return context.connection_check(key, scheduler, seen.roster, waited)

@@ -7,7 +7,7 @@ from dask_operator_api.manifests import Manifest, items, section
 from dask_operator.desired.scheduler import COMM_PORT
 from dask_operator.observed import GroupView, PodView
 from dask_operator.observed.pods import DASHBOARD_PORT
-from dask_operator.observed.roster import Placement, place
+from dask_operator.observed.roster import placement_of
 from dask_operator.plan.cluster import ClusterObserved, ClusterPlan
 from dask_operator.status.conditions import (
     Condition,
@@ -16,8 +16,8 @@ from dask_operator.status.conditions import (
     connection,
     count,
     first_trouble,
+    lonely,
     merged,
-    since_false,
 )
 
 _ERRORS = {
@@ -36,15 +36,14 @@ def cluster_status(
 ) -> Manifest:
     """The status of a cluster that is not being deleted."""
     cluster = seen.cluster
-    placement = place(seen.roster, seen.workers) if seen.roster else Placement()
+    placement = placement_of(seen.roster, seen.workers)
     counts = count(seen.workers, placement, sum(group.spec.worker.replicas for group in seen.groups))
     default = next((g for g in seen.groups if g.name == names.default_group_name(cluster.name)), None)
     ready = _ready(seen, plan, problem)
-    since = since_false(cluster.status, ConditionType.WORKERS_CONNECTED)
     conditions = [
         ready,
         _workers_ready(seen, counts),
-        connection(seen.workers, placement, seen.roster, wall, since),
+        connection(lonely(seen.workers, placement), seen.own_scheduler, seen.roster, counts, wall),
     ]
     host = names.scheduler_host(cluster.name, cluster.namespace)
     return {

@@ -7,7 +7,6 @@ from dask_operator_api.conditions import ConditionType, Reason
 from dask_operator_api.manifests import Manifest, items
 
 from dask_operator.observed import PodView, Roster, Trouble
-from dask_operator.observed.objects import timestamp
 from dask_operator.observed.roster import Placement
 from dask_operator.plan.drains import rfc3339
 
@@ -92,31 +91,31 @@ def count(pods: Sequence[PodView], placement: Placement, desired: int) -> Counts
     return Counts(desired, len(ready), sum(1 for pod in alive if placement.of(pod)))
 
 
+def lonely(pods: Iterable[PodView], placement: Placement) -> list[PodView]:
+    """The Ready workers that the scheduler does not know."""
+    return [pod for pod in pods if pod.alive and pod.ready and not placement.of(pod)]
+
+
+def connecting_for(alone: Iterable[PodView], scheduler: PodView | None, wall: float) -> float:
+    """How long (seconds) the first of some Ready workers has had to find its scheduler; 0 for none."""
+    since_scheduler = scheduler.started if scheduler is not None else wall
+    return max((wall - max(pod.started, since_scheduler) for pod in alone), default=0.0)
+
+
 def connection(
-    pods: Sequence[PodView],
-    placement: Placement,
-    roster: Roster | None,
-    wall: float,
-    ready_since: float | None,
+    alone: Sequence[PodView], scheduler: PodView | None, roster: Roster | None, counts: Counts, wall: float
 ) -> Condition:
-    """Whether every Ready worker is known to the scheduler. ``ready_since``: epoch seconds, as last reported."""
-    lonely = [pod.name for pod in pods if pod.alive and pod.ready and not placement.of(pod)]
+    """Whether every wanted worker is known to the scheduler; ``alone`` are the Ready ones that are not."""
     kind = ConditionType.WORKERS_CONNECTED
-    if not lonely:
-        return Condition(kind, True, Reason.ALL_CONNECTED)
-    message = f"{len(lonely)} Ready workers are not known to the scheduler, {min(lonely)} among them"
+    message = f"{counts.connected} of {counts.desired} workers are connected to the scheduler"
+    if not alone and counts.connected >= counts.desired:
+        return Condition(kind, True, Reason.ALL_CONNECTED, message)
+    if not alone:
+        return Condition(kind, False, Reason.WORKERS_STARTING, message)
+    message += f"; {len(alone)} that are Ready are not, {min(pod.name for pod in alone)} among them"
     if roster is not None and not roster.reachable:
         message += f"; the scheduler does not answer: {roster.problem}"
-    waited = 0.0 if ready_since is None else wall - ready_since
-    if waited >= CONNECT_SECONDS:
-        hint = "; see the worker's log: its image may hold another version of distributed"
-        return Condition(kind, False, Reason.NOT_CONNECTING, message + hint)
-    return Condition(kind, False, Reason.CONNECTING, message)
-
-
-def since_false(status: Manifest, kind: ConditionType) -> float | None:
-    """Since when (epoch seconds) a condition has been False; None where it is not."""
-    for item in items(status, "conditions"):
-        if item.get("type") == kind.value and item.get("status") == "False":
-            return timestamp(item.get("lastTransitionTime"))
-    return None
+    if connecting_for(alone, scheduler, wall) < CONNECT_SECONDS:
+        return Condition(kind, False, Reason.CONNECTING, message)
+    hint = "; see the worker's log: its image may hold another version of distributed"
+    return Condition(kind, False, Reason.NOT_CONNECTING, message + hint)

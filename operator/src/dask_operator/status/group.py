@@ -5,7 +5,7 @@ from dask_operator_api.conditions import ConditionType, Reason
 from dask_operator_api.manifests import Manifest
 
 from dask_operator.observed import GroupView
-from dask_operator.observed.roster import Placement, place
+from dask_operator.observed.roster import placement_of
 from dask_operator.plan.group import GroupObserved, GroupPlan
 from dask_operator.status.conditions import (
     Condition,
@@ -14,8 +14,8 @@ from dask_operator.status.conditions import (
     connection,
     count,
     first_trouble,
+    lonely,
     merged,
-    since_false,
 )
 
 
@@ -36,7 +36,7 @@ def waiting_status(group: GroupView, reason: Reason, message: str, wall: float) 
 def group_status(seen: GroupObserved, plan: GroupPlan, problem: Problem | None) -> Manifest:
     """The status of a group whose cluster is there."""
     group = seen.group
-    placement = place(seen.roster, seen.pods) if seen.roster else Placement()
+    placement = placement_of(seen.roster, seen.pods)
     counts = count(seen.pods, placement, group.spec.worker.replicas)
     return {
         "observedGeneration": group.generation,
@@ -49,7 +49,11 @@ def group_status(seen: GroupObserved, plan: GroupPlan, problem: Problem | None) 
         "lastWorkerIndex": plan.last_index,
         "conditions": merged(
             group.status,
-            [_ready(seen, counts, problem), _connected(seen, placement), _blocked(plan)],
+            [
+                _ready(seen, counts, problem),
+                connection(lonely(seen.pods, placement), seen.scheduler, seen.roster, counts, seen.wall),
+                _blocked(plan),
+            ],
             group.generation,
             seen.wall,
         ),
@@ -75,11 +79,6 @@ def _ready(seen: GroupObserved, counts: Counts, problem: Problem | None) -> Cond
     return Condition(
         kind, False, Reason.WORKERS_STARTING, f"{counts.ready} of {counts.desired} workers are Ready"
     )
-
-
-def _connected(seen: GroupObserved, placement: Placement) -> Condition:
-    since = since_false(seen.group.status, ConditionType.WORKERS_CONNECTED)
-    return connection(seen.pods, placement, seen.roster, seen.wall, since)
 
 
 def _blocked(plan: GroupPlan) -> Condition:

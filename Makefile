@@ -1,0 +1,88 @@
+# Everything a user or a developer of this repository runs. `make help` lists it.
+#
+#   CONTEXT=<kube context>   use that cluster of your own instead of the local one
+#   REGISTRY=<registry>      where images are pushed for it
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+
+CACHE ?= $(or $(DASK_OPERATOR_CACHE),$(HOME)/.cache/dask-operator)
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := $(CACHE)/uv-$(UV_VERSION)/bin/uv
+CONTEXT ?=
+export DASK_OPERATOR_CACHE := $(CACHE)
+export KUBECONFIG := $(CURDIR)/build/kubeconfig
+export PATH := $(CURDIR)/build/bin:$(CURDIR)/.venv/bin:$(PATH)
+
+LOCALCLUSTER := PYTHONPATH=localcluster/src $(PYTHON) -m localcluster
+UNIT := tests/unit
+RELEASE := dask-operator
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(UV):
+	@./localcluster/bootstrap "$(PYTHON)" "$(CACHE)/uv-$(UV_VERSION)" "uv==$(UV_VERSION)"
+
+.PHONY: venv
+venv: $(UV) ## Install everything that Python needs into .venv, in the locked versions
+	@$(UV) sync --quiet --frozen --python "$$(command -v $(PYTHON))"
+
+.PHONY: lock
+lock: $(UV) ## Resolve the dependencies anew into uv.lock
+	@$(UV) lock
+
+.PHONY: tools
+tools: ## Build kubectl, helm and the like into build/bin (cached)
+	@$(LOCALCLUSTER) tools
+
+.PHONY: cluster
+cluster: ## Start the local Kubernetes, or heal it; its kubeconfig is build/kubeconfig
+	@$(LOCALCLUSTER) up $(if $(CONTEXT),--context $(CONTEXT))
+
+.PHONY: cluster-down
+cluster-down: ## End the local Kubernetes and remove every trace of it
+	@$(LOCALCLUSTER) down
+
+.PHONY: images
+images: ## Build the images and hand them to the cluster
+	@mkdir -p build
+	$(LOCALCLUSTER) image localhost/dask-operator:dev --file operator/Dockerfile \
+		--input api --input operator --input uv.lock --input pyproject.toml > build/image-operator
+	$(LOCALCLUSTER) image localhost/dask:dev --file examples/dask-image/Dockerfile \
+		--input uv.lock --input pyproject.toml > build/image-dask
+
+.PHONY: install
+install: images ## Put the current images and chart into the cluster
+	@./localcluster/install "$(RELEASE)"
+
+.PHONY: demo
+demo: venv cluster install ## The main job: install, a Dask cluster, an answer, and workers that come and go
+	@./examples/demo
+
+.PHONY: check
+check: venv ## Format, lint, types and the direction of imports
+	@ruff format --check .
+	ruff check .
+	mypy
+	lint-imports --no-cache
+
+.PHONY: test-unit
+test-unit: check ## The checks and the tests that run anywhere
+	@pytest -q $(UNIT)
+
+.PHONY: test
+test: test-unit cluster tools install ## Every test, on the cluster too
+	@pytest -q tests/chart tests/cluster -m "not slow"
+
+.PHONY: test-all
+test-all: test-unit cluster tools install ## Every test, the long ones too
+	@pytest -q tests/chart tests/cluster
+
+.PHONY: bench
+bench: venv cluster install ## The benchmarks
+	@python -m bench
