@@ -1,5 +1,6 @@
 """A cluster that is not ours: nothing is started, only its kubeconfig is copied."""
 
+import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -49,7 +50,7 @@ def use(context: str) -> None:
     flat = capture([command, "config", "view", "--minify", "--flatten", "--context", context], env=env)
     write_atomically(paths.external_marker(), context + "\n")
     write_atomically(paths.kubeconfig(), flat, mode=0o600)
-    say(f"using context {context}: {' '.join(version.split())}")
+    say(f"using context {context}: Kubernetes {json.loads(version).get('gitVersion')}")
 
 
 def forget() -> None:

@@ -140,11 +140,9 @@ def uv_toml(environment: Mapping[str, str]) -> str:
 def _hand_over(name: str) -> None:
     with tempfile.TemporaryDirectory(dir=paths.image_store(), prefix="export-") as folder:
         archive = Path(folder) / "image.tar"
-        run(
-            rootfs.buildah("push", "--quiet", name, f"oci-archive:{archive}:{name}"),
-            f"{name}: packing",
-            limit=600,
-        )
+        # This format packs without compressing, which takes a quarter of the time.
+        packing = rootfs.buildah("push", "--quiet", name, f"docker-archive:{archive}:{name}")
+        run(packing, f"{name}: packing", limit=600)
         run(node.ctr("images", "import", archive), f"{name}: importing", limit=600)
     if name not in node.image_names():
         raise LocalClusterError(f"the node took the image, but not under the name {name}")

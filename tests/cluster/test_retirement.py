@@ -1,0 +1,183 @@
+"""Scaling down loses no finished result and computes none again: counted outside Dask, on real workers."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+from distributed import Client, Future, wait
+
+from tests.support.dask import (
+    condition,
+    dask_client,
+    dask_cluster,
+    names,
+    on_workers,
+    wait_connected,
+    worker_group,
+    workers,
+)
+from tests.support.kubectl import apply, eventually, get, kubectl
+from tests.support.tally import Tally, note_run, start_tally
+
+RESULTS = 200
+NUMBERS = 524_288  # of 8 bytes: 4 MB
+SLOW = 60
+
+TWO_PROCESSES = {
+    "containers": [
+        {
+            "name": "worker",
+            "args": ["dask", "worker", "--name", "$(DASK_WORKER_NAME)", "--nworkers", "2", "--nthreads", "1"],
+        }
+    ]
+}
+
+
+@on_workers
+def _fill(number: int, address: str) -> Any:
+    note_run(address, f"fill-{number}")
+    return np.full(NUMBERS, number, dtype="float64")
+
+
+@on_workers
+def _slow(number: int, address: str) -> int:
+    import time
+
+    note_run(address, f"slow-{number}")
+    time.sleep(1)
+    return number
+
+
+def _spread_results(client: Client, tally: Tally) -> list[Future]:
+    """200 results of 4 MB, the same number on each worker of the default group."""
+    addresses = [
+        address
+        for address, info in client.scheduler_info(n_workers=-1)["workers"].items()
+        if "-default-" in info["name"]
+    ]
+    futures = [
+        client.submit(_fill, n, tally.address, workers=[addresses[n % len(addresses)]])
+        for n in range(RESULTS)
+    ]
+    wait(futures)
+    held = client.has_what()
+    assert all(held[address] for address in addresses), "the results are not on all workers"
+    return futures
+
+
+def _sums(client: Client, futures: list[Future]) -> list[float]:
+    """The sum of each result, in order: gathered one by one, so that each is really there."""
+    return [float(client.gather(future).sum()) for future in futures]
+
+
+@pytest.mark.parametrize("template", [{}, TWO_PROCESSES], ids=["one-process", "two-processes"])
+def test_shrinking_from_8_to_2_keeps_every_result(namespace: str, template: dict[str, Any]) -> None:
+    apply(
+        namespace,
+        dask_cluster("shrink", 8, worker={"spec": template} if template else {}),
+        worker_group("shrink-other", "shrink", 1),
+    )
+    tally = start_tally(namespace)
+    wait_connected(namespace, "shrink", 9)
+    others = names(workers(namespace, "shrink-other"))
+    before = names(workers(namespace, "shrink-default"))
+    with dask_client(namespace, "shrink") as client:
+        client.wait_for_workers(9 if not template else 17, timeout=60)
+        futures = _spread_results(client, tally)
+        slow = [client.submit(_slow, n, tally.address) for n in range(SLOW)]
+        kubectl("scale", "-n", namespace, "daskworkergroup", "shrink-default", "--replicas=2")
+        wait_connected(namespace, "shrink", 3)
+        eventually("two worker Pods", lambda: len(workers(namespace, "shrink-default", alive=False)) == 2)
+        assert client.gather(slow) == list(range(SLOW))
+        assert _sums(client, futures) == [float(n * NUMBERS) for n in range(RESULTS)]
+    gone = before - names(workers(namespace, "shrink-default"))
+    assert len(gone) == 6
+    assert names(workers(namespace, "shrink-other")) == others
+    _check_runs(tally, gone)
+
+
+def _check_runs(tally: Tally, gone: set[str]) -> None:
+    runs = tally.runs()
+    counts = Counter(key for key, _ in runs)
+    assert {key: n for key, n in counts.items() if key.startswith("fill-") and n != 1} == {}
+    assert len([key for key in counts if key.startswith("fill-")]) == RESULTS
+    assert len([key for key in counts if key.startswith("slow-")]) == SLOW
+    twice = {key for key, n in counts.items() if n > 1}
+    began_on = {key: [pod for ran, pod in runs if ran == key] for key in twice}
+    assert {key: pods for key, pods in began_on.items() if not set(pods[:-1]) <= gone} == {}
+
+
+def test_workers_whose_results_have_nowhere_to_go_stay(namespace: str) -> None:
+    apply(namespace, dask_cluster("full", 2))
+    tally = start_tally(namespace)
+    wait_connected(namespace, "full", 2)
+    with dask_client(namespace, "full") as client:
+        futures = [client.submit(_fill, n, tally.address) for n in range(10)]
+        wait(futures)
+        kubectl("scale", "-n", namespace, "daskcluster", "full", "--replicas=0")
+
+        def blocked() -> bool:
+            group = get(namespace, "daskworkergroup", "full-default")
+            return condition(group, "DrainBlocked").get("status") == "True"
+
+        eventually("DrainBlocked", blocked, 30)
+        group = get(namespace, "daskworkergroup", "full-default")
+        assert condition(group, "DrainBlocked")["reason"] == "NoRoomForResults"
+        assert _sums(client, futures) == [float(n * NUMBERS) for n in range(10)]
+        del futures
+        eventually("no worker left", lambda: not workers(namespace, "full-default", alive=False), 60)
+        eventually("DrainBlocked to end", lambda: not blocked(), 10)
+    assert set(Counter(key for key, _ in tally.runs()).values()) == {1}
+
+
+def test_a_shrink_that_is_taken_back_keeps_the_workers(namespace: str) -> None:
+    apply(namespace, dask_cluster("back", 2))
+    tally = start_tally(namespace)
+    wait_connected(namespace, "back", 2)
+    before = names(workers(namespace, "back-default"))
+    with dask_client(namespace, "back") as client:
+        futures = [client.submit(_fill, n, tally.address) for n in range(10)]
+        wait(futures)
+        kubectl("scale", "-n", namespace, "daskworkergroup", "back-default", "--replicas=0")
+
+        def drain_status() -> str:
+            return str(condition(get(namespace, "daskworkergroup", "back-default"), "DrainBlocked").get("status"))
+
+        eventually("DrainBlocked", lambda: drain_status() == "True", 30)
+        kubectl("scale", "-n", namespace, "daskworkergroup", "back-default", "--replicas=2")
+        eventually("DrainBlocked to end", lambda: drain_status() == "False", 30)
+        wait_connected(namespace, "back", 2)
+        assert client.submit(sum, [1, 2], pure=False).result(timeout=30) == 3
+        assert _sums(client, futures) == [float(n * NUMBERS) for n in range(10)]
+    remaining = names(workers(namespace, "back-default"))
+    assert len(remaining) == 2
+    assert remaining & before, "at least the worker that could not go is kept"
+
+
+def test_a_limit_on_the_drain_ends_it_and_says_what_was_lost(namespace: str) -> None:
+    apply(namespace, dask_cluster("limit", 1, worker={"drainTimeoutSeconds": 5}))
+    tally = start_tally(namespace)
+    wait_connected(namespace, "limit", 1)
+    with dask_client(namespace, "limit") as client:
+        futures = [client.submit(_fill, n, tally.address) for n in range(3)]
+        wait(futures)
+        kubectl("scale", "-n", namespace, "daskcluster", "limit", "--replicas=0")
+        eventually("no worker left", lambda: not workers(namespace, "limit-default", alive=True), 60)
+    events = kubectl("get", "events", "-n", namespace, "-o", "jsonpath={.items[*].message}")
+    assert "3 results in their memory are lost" in events
+
+
+def test_a_worker_pod_that_is_deleted_by_hand_hands_over_its_results(namespace: str) -> None:
+    apply(namespace, dask_cluster("evict", 3))
+    tally = start_tally(namespace)
+    wait_connected(namespace, "evict", 3)
+    with dask_client(namespace, "evict") as client:
+        futures = [client.submit(_fill, n, tally.address) for n in range(40)]
+        wait(futures)
+        victim = sorted(names(workers(namespace, "evict-default")))[0]
+        kubectl("delete", "pod", "-n", namespace, victim, "--wait=false")
+        eventually("the Pod to be gone", lambda: get(namespace, "pod", victim) is None, 30)
+        wait_connected(namespace, "evict", 3)
+        assert _sums(client, futures) == [float(n * NUMBERS) for n in range(40)]
+    assert Counter(Counter(key for key, _ in tally.runs()).values()) == {1: 40}

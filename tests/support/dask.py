@@ -1,0 +1,85 @@
+"""Dask clusters on the test cluster."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from distributed import Client
+
+from .kubectl import Tree, eventually, get, list_objects
+
+GROUP = "kubernetes.dask.org"
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def on_workers(function: F) -> F:
+    """Mark a function that runs on workers: they cannot import its module, so it is sent as it is."""
+    function.__module__ = "__main__"
+    return function
+
+
+def dask_cluster(name: str, replicas: int = 1, **spec: Any) -> Tree:
+    """A DaskCluster in its short form; ``worker`` and ``scheduler`` add to it."""
+    worker = {"replicas": replicas, **spec.pop("worker", {})}
+    return {
+        "apiVersion": f"{GROUP}/v1",
+        "kind": "DaskCluster",
+        "metadata": {"name": name, **spec.pop("metadata", {})},
+        "spec": {"worker": worker, **spec},
+    }
+
+
+def worker_group(name: str, cluster: str, replicas: int = 1, **worker: Any) -> Tree:
+    """A DaskWorkerGroup in its short form."""
+    return {
+        "apiVersion": f"{GROUP}/v1",
+        "kind": "DaskWorkerGroup",
+        "metadata": {"name": name},
+        "spec": {"cluster": cluster, "worker": {"replicas": replicas, **worker}},
+    }
+
+
+def fake_worker_pods() -> Tree:
+    """A worker template for fake nodes: Ready at once, running nothing."""
+    return {
+        "nodeSelector": {"type": "kwok"},
+        "tolerations": [{"key": "kwok.x-k8s.io/node", "operator": "Exists"}],
+    }
+
+
+def workers(namespace: str, group: str, alive: bool = True) -> list[Tree]:
+    """The worker Pods of a group; the ``alive`` ones are those that are not on their way out."""
+    pods = list_objects(namespace, "pods", f"dask.org/workergroup-name={group}")
+    return [pod for pod in pods if not (alive and pod["metadata"].get("deletionTimestamp"))]
+
+
+def names(objects: list[Tree]) -> set[str]:
+    """Their names."""
+    return {item["metadata"]["name"] for item in objects}
+
+
+def condition(item: Tree | None, kind: str) -> Tree:
+    """One condition of an object; empty if it has none."""
+    held = (item or {}).get("status", {}).get("conditions", [])
+    return next((entry for entry in held if entry["type"] == kind), {})
+
+
+def wait_connected(namespace: str, cluster: str, workers_wanted: int, seconds: float = 90) -> Tree:
+    """The DaskCluster, once that many workers of it are wanted, Ready and connected, and no other is left."""
+
+    def connected() -> Tree | None:
+        item = get(namespace, "daskcluster", cluster)
+        held = (item or {}).get("status", {}).get("workers", {})
+        numbers = [held.get(key) for key in ("desired", "ready", "connected")]
+        return item if numbers == [workers_wanted] * 3 else None
+
+    return eventually(f"{workers_wanted} workers of {cluster} connected", connected, seconds)
+
+
+@contextmanager
+def dask_client(namespace: str, cluster: str) -> Iterator[Client]:
+    """A client of a cluster, as a user outside Kubernetes has it."""
+    pod = get(namespace, "pod", f"{cluster}-scheduler")
+    with Client(f"tcp://{pod['status']['podIP']}:8786") as client:
+        yield client
