@@ -1,11 +1,14 @@
 """The one module that talks to Dask schedulers, over their HTTP API."""
 
-from typing import Any
+import json
+from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 import aiohttp
 
 from dask_operator.errors import SchedulerUnreachable
 from dask_operator.observed import DaskWorker
+from dask_operator.workers_page import Load, loads
 
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 10.0
@@ -23,19 +26,27 @@ class DaskSchedulers:
         if self._session is not None:
             await self._session.close()
 
-    async def workers(self, host: str, port: int) -> tuple[DaskWorker, ...]:
-        """The workers that the scheduler at ``host`` knows.
+    async def workers(self, host: str, port: int, with_loads: bool) -> tuple[DaskWorker, ...]:
+        """The workers that the scheduler at ``host`` knows, if asked for with what each has to do and to keep.
 
         Raises:
             SchedulerUnreachable: no answer within seconds, or not the answer of a scheduler.
         """
-        answer = await self._call(
-            "GET", f"http://{_bracketed(host)}:{port}/json/identity.json", ANSWER_SECONDS
-        )
+        base = f"http://{_bracketed(host)}:{port}"
+        answer = await self._call("GET", f"{base}/api/v1/get_workers", ANSWER_SECONDS)
+        known = await self._loads(base) if with_loads else {}
         try:
-            return tuple(_worker(address, identity) for address, identity in answer["workers"].items())
-        except (KeyError, AttributeError, TypeError, ValueError) as error:
+            listed = json.loads(answer)["workers"]
+            return tuple(_worker(str(item["address"]), str(item["name"]), known) for item in listed)
+        except (KeyError, TypeError, ValueError) as error:
             raise SchedulerUnreachable(f"it sent no list of workers: {error!r}") from error
+
+    async def _loads(self, base: str) -> dict[str, Load]:
+        page = await self._call("GET", f"{base}/info/main/workers.html", ANSWER_SECONDS)
+        try:
+            return loads(page)
+        except ValueError as error:
+            raise SchedulerUnreachable(f"its page of workers cannot be read: {error}") from error
 
     async def retire(self, host: str, port: int, addresses: list[str], seconds: float) -> None:
         """Ask the scheduler to retire the workers at ``addresses``; returns when it has done what it can.
@@ -48,13 +59,13 @@ class DaskSchedulers:
         url = f"http://{_bracketed(host)}:{port}/api/v1/retire_workers"
         await self._call("POST", url, seconds, {"workers": addresses})
 
-    async def _call(self, verb: str, url: str, seconds: float, body: Any = None) -> Any:
+    async def _call(self, verb: str, url: str, seconds: float, body: object = None) -> str:
         timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
         try:
             async with self._open().request(verb, url, json=body, timeout=timeout) as response:
                 if response.status != 200:
                     raise SchedulerUnreachable(_refusal(response.status, url))
-                return await response.json(content_type=None)
+                return await response.text()
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             raise SchedulerUnreachable(f"{verb} {url}: {error or type(error).__name__}") from error
 
@@ -68,7 +79,7 @@ class DaskSchedulers:
 def _refusal(status: int, url: str) -> str:
     if status == 404:
         return (
-            f"{url} is not served: distributed.http.scheduler.api is missing among "
+            f"{url} is not served: distributed.http.scheduler.api and .info must be among "
             "distributed.scheduler.http.routes of the scheduler"
         )
     return f"{url} answered HTTP {status}"
@@ -78,16 +89,13 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _worker(address: str, identity: dict[str, Any]) -> DaskWorker:
-    metrics = identity.get("metrics") or {}
-    tasks = metrics.get("task_counts") or {}
-    waiting = ("executing", "ready", "constrained", "waiting", "fetch", "flight", "long-running", "resumed")
+def _worker(address: str, name: str, known: Mapping[str, Load]) -> DaskWorker:
+    load = known.get(address, Load(0, 0, 0))
     return DaskWorker(
         address=address,
-        name=str(identity.get("name", "")),
-        host=str(identity.get("host", "")),
-        status=str(identity.get("status", "")),
-        busy=sum(int(tasks.get(state, 0)) for state in waiting),
-        results=int(tasks.get("memory") or 0),
-        stored_bytes=int(metrics.get("managed_bytes") or 0),
+        name=name,
+        host=urlsplit(address).hostname or "",
+        busy=load.busy,
+        results=load.results,
+        memory=load.memory,
     )

@@ -33,6 +33,8 @@ class _Line:
     roster: Roster | None = None
     asking: bool = False
     failures: int = 0
+    with_loads: bool = False
+    """Whether somebody who waits wants to know the workers' loads."""
     waiting: set[Key] = field(default_factory=set)
 
 
@@ -64,13 +66,14 @@ class SchedulerDesk:
         roster = line.roster if line else None
         return roster if roster is not None and roster.life == scheduler_life(scheduler) else None
 
-    def ask(self, scheduler: PodView, key: Key) -> float | None:
-        """Have the roster taken anew and ``key`` woken when it is there.
+    def ask(self, scheduler: PodView, key: Key, with_loads: bool = False) -> float | None:
+        """Have the roster taken anew, ``with_loads`` or without, and ``key`` woken when it is there.
 
         A scheduler that does not answer is asked again only after a pause that grows: gives its seconds.
         """
         line = self._lines.setdefault(scheduler.uid, _Line())
         line.waiting.add(key)
+        line.with_loads |= with_loads
         if line.asking:
             return None
         pause = self._pause(line)
@@ -116,8 +119,9 @@ class SchedulerDesk:
         life = scheduler_life(scheduler)
         taken = self._clock()
         try:
-            workers = await self._schedulers.workers(scheduler.ip, scheduler.http_port)
-            line.roster, line.failures = Roster(life, taken, workers), 0
+            with_loads, line.with_loads = line.with_loads, False
+            workers = await self._schedulers.workers(scheduler.ip, scheduler.http_port, with_loads)
+            line.roster, line.failures = Roster(life, taken, workers, with_loads), 0
         except SchedulerUnreachable as error:
             line.failures += 1
             line.roster = Roster(life, self._clock(), problem=str(error))

@@ -14,13 +14,12 @@ class DaskWorker:
     address: str
     name: str
     host: str
-    status: str
-    """``running``, ``paused``, ``closing_gracefully`` and so on."""
     busy: int = 0
-    """Tasks that run or wait on it, as of its last heartbeat."""
+    """Tasks that run or wait on it."""
     results: int = 0
-    """Finished results in its memory, as of its last heartbeat."""
-    stored_bytes: int = 0
+    """Finished results in its memory."""
+    memory: int = 0
+    """Bytes that its process uses."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,8 @@ class Roster:
     taken: float
     """When it was asked, in seconds of the operator's monotonic clock."""
     workers: tuple[DaskWorker, ...] = ()
+    with_loads: bool = False
+    """Whether it was asked for the workers' loads too; otherwise those are 0."""
     problem: str = ""
     """Why the scheduler could not be asked; empty where it answered."""
 

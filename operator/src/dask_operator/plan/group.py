@@ -126,6 +126,12 @@ def _last_index(seen: GroupObserved) -> int:
 
 def _grow(seen: GroupObserved, plan: GroupPlan, alive: Mapping[str, PodView], missing: int) -> GroupPlan:
     """Keep workers that were to go and still can stay; create the rest, under new numbers."""
+    if (
+        any(drain.uid not in seen.in_flight for drain in plan.drains)
+        and _scheduler_lives(seen)
+        and not _fresh(seen)
+    ):
+        return replace(plan, ask=True)
     kept, plan = _kept_after_all(seen, plan, alive, missing)
     missing -= kept
     wait = replacement.delay(plan.failures, seen.wall)
@@ -143,9 +149,8 @@ def _kept_after_all(
     placement = _placement(seen)
     stay: set[str] = set()
     for drain in plan.drains:
-        workers = placement.of(alive[drain.uid])
-        untouched = all(worker.status in ("running", "paused") for worker in workers)
-        if len(stay) < missing and drain.uid not in seen.in_flight and untouched:
+        refused = bool(placement.of(alive[drain.uid])) and drain.uid not in seen.in_flight
+        if len(stay) < missing and refused:
             stay.add(drain.uid)
     return len(stay), replace(plan, drains=tuple(drain for drain in plan.drains if drain.uid not in stay))
 
@@ -263,7 +268,11 @@ def _scheduler_lives(seen: GroupObserved) -> bool:
 
 
 def _fresh(seen: GroupObserved) -> bool:
-    return seen.roster is not None and seen.now - seen.roster.taken <= ROSTER_MAX_AGE
+    """Whether there is an answer young enough to choose by, be it that nobody answers."""
+    roster = seen.roster
+    if roster is None or seen.now - roster.taken > ROSTER_MAX_AGE:
+        return False
+    return roster.with_loads or not roster.reachable
 
 
 def _placement(seen: GroupObserved) -> Placement:

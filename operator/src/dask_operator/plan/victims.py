@@ -26,12 +26,13 @@ class Ranked:
     pod: PodView
     cost: Cost
     busy: int = 0
-    stored_bytes: int = 0
+    stored: int = 0
+    """Bytes that its processes use, if they hold results."""
 
     @property
     def order(self) -> tuple[int, int, int, float, int]:
         """Sorts the cheapest first; of equals the youngest."""
-        return (self.cost, self.busy, self.stored_bytes, -self.pod.created, -self.pod.index)
+        return (self.cost, self.busy, self.stored, -self.pod.created, -self.pod.index)
 
 
 def needs_scheduler(pod: PodView) -> bool:
@@ -43,7 +44,7 @@ def rank(pods: Sequence[PodView], placement: Placement) -> list[Ranked]:
     """All ``pods``, those that should go first in front.
 
     Unscheduled before pending before running but unknown to the scheduler before idle; then by tasks, then by
-    bytes of results.
+    memory used.
     """
     return sorted((_ranked(pod, placement.of(pod)) for pod in pods), key=lambda ranked: ranked.order)
 
@@ -56,5 +57,5 @@ def _ranked(pod: PodView, workers: tuple[DaskWorker, ...]) -> Ranked:
     if not workers:
         return Ranked(pod, Cost.UNKNOWN)
     busy = sum(worker.busy for worker in workers)
-    stored = sum(worker.stored_bytes for worker in workers)
+    stored = sum(worker.memory for worker in workers if worker.results)
     return Ranked(pod, Cost.LOADED if busy or stored else Cost.IDLE, busy, stored)

@@ -158,7 +158,7 @@ def _ask(context: Context, key: Key, seen: GroupObserved, plan: GroupPlan) -> fl
     if scheduler is None or not scheduler.running:
         return None
     if plan.ask:
-        return context.desk.ask(scheduler, key)
+        return context.desk.ask(scheduler, key, with_loads=True)
     alone = lonely(seen.pods, placement_of(seen.roster, seen.pods))
     if not alone:
         return None

@@ -1,0 +1,326 @@
+"""The one module that talks to the API server. Objects go in and come out as plain dicts."""
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+import kubernetes
+from dask_operator_api.kinds import GROUP, VERSION, Kind
+from dask_operator_api.manifests import Manifest, section
+from kubernetes.aio import config
+from kubernetes.aio.client.api_client import ApiClient
+from kubernetes.aio.client.configuration import Configuration
+
+from dask_operator_client.errors import (
+    ClusterExists,
+    ClusterNotFound,
+    ForwardFailed,
+    KubernetesUnavailable,
+    OperatorMissing,
+    RequestRefused,
+)
+
+REQUEST_SECONDS = 15.0
+CONNECT_SECONDS = 5.0
+EXIT_SECONDS = 5.0
+DEFAULT_NAMESPACE = "default"
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_USER_AGENT = "dask-operator-client"
+_FIELD_MANAGER = "dask-operator-client"
+_JSON = "application/json"
+_MERGE = "application/merge-patch+json"
+_PROTOCOL = "v4.channel.k8s.io"
+
+
+class PodSocket:
+    """A connection to a port of a Pod through the API server: a web socket with a data and an error channel."""
+
+    _DATA, _ERROR = 0, 1
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._announced: set[int] = set()
+
+    async def send(self, data: bytes) -> None:
+        """Send all of ``data``."""
+        await self._socket.send_bytes(bytes((self._DATA,)) + data)
+
+    async def receive(self) -> bytes:
+        """The next bytes; empty at the end.
+
+        Raises:
+            ForwardFailed: the kubelet says that the connection broke, or was refused by the Pod.
+        """
+        async for message in self._socket:
+            if message.type is not aiohttp.WSMsgType.BINARY or not message.data:
+                continue
+            channel, payload = message.data[0], message.data[1:]
+            if channel not in self._announced:  # the first message of each channel only names the port
+                self._announced.add(channel)
+            elif channel == self._ERROR:
+                raise ForwardFailed(f"the port-forward broke: {payload.decode(errors='replace').strip()}")
+            elif payload:
+                return bytes(payload)
+        return b""
+
+    async def close(self) -> None:
+        """Close the socket."""
+        await self._socket.close()
+
+
+class Kube:
+    """Calls to the API server, from one event loop. Make one with :meth:`connect`; close it at the end."""
+
+    def __init__(self, configuration: Any, namespace: str, in_pod: bool) -> None:
+        self._use(configuration)
+        self.namespace = namespace
+        """The namespace to use where none is named."""
+        self.in_pod = in_pod
+        """Whether the Pod's own service account is used: then Services can probably be reached directly."""
+
+    @classmethod
+    async def connect(cls) -> "Kube":
+        """Use what ``KUBECONFIG`` names, else ``~/.kube/config``, else the Pod's service account.
+
+        Raises:
+            KubernetesUnavailable: there is neither, or it is not usable.
+        """
+        return cls(*await _load())
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Manifest:
+        """One object.
+
+        Raises:
+            ClusterNotFound: there is none of that name.
+        """
+        return await self._call("GET", _path(kind, namespace, name))
+
+    async def create(self, kind: Kind, body: Manifest) -> Manifest:
+        """Create an object; unknown fields are refused, not dropped.
+
+        Raises:
+            ClusterExists: the name is taken.
+        """
+        path = _path(kind, body["metadata"]["namespace"])
+        query = urlencode({"fieldValidation": "Strict", "fieldManager": _FIELD_MANAGER})
+        return await self._call("POST", f"{path}?{query}", body)
+
+    async def patch(self, kind: Kind, namespace: str, name: str, body: Manifest) -> Manifest:
+        """Lay ``body`` over an object (a merge patch)."""
+        path = f"{_path(kind, namespace, name)}?{urlencode({'fieldManager': _FIELD_MANAGER})}"
+        return await self._call("PATCH", path, body, _MERGE)
+
+    async def scale(self, kind: Kind, namespace: str, name: str, replicas: int) -> None:
+        """Set an object's number of replicas through its scale subresource, as ``kubectl scale`` does."""
+        path = f"{_path(kind, namespace, name)}/scale?{urlencode({'fieldManager': _FIELD_MANAGER})}"
+        await self._call("PATCH", path, {"spec": {"replicas": replicas}}, _MERGE)
+
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str | None = None) -> bool:
+        """Delete an object, with ``uid`` only that very one; gives whether it was there.
+
+        What belongs to it goes after it, in the background.
+        """
+        try:
+            await self._call("DELETE", _path(kind, namespace, name), _delete_options(uid))
+        except (ClusterNotFound, ClusterExists):  # gone, or another one by now
+            return False
+        return True
+
+    async def open_port(self, namespace: str, pod: str, port: int) -> PodSocket:
+        """Open a connection to a port of a Pod.
+
+        Raises:
+            ForwardFailed: the API server or the kubelet refused it.
+        """
+        url = f"{self._configuration.host}/api/v1/namespaces/{namespace}/pods/{pod}/portforward?ports={port}"
+        for attempt in (1, 2):
+            try:
+                socket = await self._session.ws_connect(
+                    url,
+                    protocols=(_PROTOCOL,),
+                    headers=await self._headers("GET"),
+                    max_msg_size=0,
+                    **self._tls_and_proxy(),
+                )
+            except aiohttp.WSServerHandshakeError as error:
+                if error.status == 401 and attempt == 1:
+                    await self._log_in_again()
+                    continue
+                raise ForwardFailed(_forward_problem(error.status, namespace, pod, port)) from error
+            except (TimeoutError, aiohttp.ClientError, OSError) as error:
+                raise ForwardFailed(f"cannot open a port-forward to Pod {pod}: {_words(error)}") from error
+            return PodSocket(socket)
+        raise AssertionError("unreachable")
+
+    async def _call(
+        self, verb: str, path: str, body: Manifest | None = None, content_type: str = _JSON
+    ) -> Manifest:
+        status, text = await self._request(verb, path, body, content_type)
+        if status == 401:
+            await self._log_in_again()
+            status, text = await self._request(verb, path, body, content_type)
+        if 200 <= status < 300:
+            answer: Manifest = json.loads(text)
+            return answer
+        raise error_of(status, text)
+
+    async def _request(
+        self, verb: str, path: str, body: Manifest | None, content_type: str
+    ) -> tuple[int, bytes]:
+        headers = {**await self._headers(verb), "Content-Type": content_type, "Accept": _JSON}
+        host = self._configuration.host
+        try:
+            async with self._session.request(
+                verb,
+                host + path,
+                data=None if body is None else json.dumps(body),
+                headers=headers,
+                **self._tls_and_proxy(),
+            ) as response:
+                return response.status, await response.read()
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise KubernetesUnavailable(
+                f"cannot reach the Kubernetes API server {host}: {_words(error)}. Does `kubectl version` reach it?"
+            ) from error
+
+    def _use(self, configuration: Any) -> None:
+        self._configuration = configuration
+        self._client = ApiClient(configuration)
+        timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS, sock_connect=CONNECT_SECONDS)
+        connector = aiohttp.TCPConnector(ssl=self._client.rest_client.ssl_context, limit=0)
+        self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=True)
+
+    async def _log_in_again(self) -> None:
+        """Take a new token: those of cloud providers last for minutes. Streams that are open stay open."""
+        configuration, _, _ = await _load()
+        self._configuration = configuration
+        self._client.configuration = configuration
+
+    async def _headers(self, verb: str) -> dict[str, str]:
+        headers = {"User-Agent": _USER_AGENT}
+        await self._client.update_params_for_auth(headers, [], ["BearerToken"], "", verb, None)
+        return headers
+
+    def _tls_and_proxy(self) -> dict[str, Any]:
+        names = {
+            "server_hostname": self._configuration.tls_server_name,
+            "proxy": self._configuration.proxy,
+            "proxy_headers": self._configuration.proxy_headers,
+        }
+        return {key: value for key, value in names.items() if value}
+
+
+def delete_at_exit(namespace: str, name: str, uid: str) -> None:
+    """Delete a DaskCluster from a process that is ending: no event loop, no threads, no complaints."""
+    with contextlib.suppress(Exception):
+        configuration = kubernetes.client.Configuration()
+        configuration.retries = 0
+        files = _kubeconfig_files()
+        if files:
+            kubernetes.config.load_kube_config(files, client_configuration=configuration)
+        else:
+            kubernetes.config.load_incluster_config(client_configuration=configuration)
+        kubernetes.client.CustomObjectsApi(
+            kubernetes.client.ApiClient(configuration)
+        ).delete_namespaced_custom_object(
+            GROUP,
+            VERSION,
+            namespace,
+            Kind.CLUSTER.plural,
+            name,
+            body=_delete_options(uid),
+            _request_timeout=EXIT_SECONDS,
+        )
+
+
+def error_of(status: int, text: bytes) -> Exception:
+    """The error for an answer that is no success."""
+    answer = _parsed(text)
+    message = str(answer.get("message") or text[:200].decode(errors="replace").strip() or f"HTTP {status}")
+    if status == 404:
+        if section(answer, "details").get("name"):
+            return ClusterNotFound(message)
+        return OperatorMissing(
+            f"this Kubernetes cluster does not know {GROUP}/{VERSION}: install the operator with its custom "
+            "resources first (`helm install`), or choose another kubeconfig context"
+        )
+    if status == 409:
+        return ClusterExists(message)
+    if status == 401:
+        return KubernetesUnavailable(f"the API server does not accept the login: {message}")
+    if status in (408, 410, 429) or status >= 500:
+        return KubernetesUnavailable(f"the API server cannot answer now: {message}")
+    return RequestRefused(message, status)
+
+
+async def _load() -> tuple[Any, str, bool]:
+    """The configuration of the connection, the namespace that goes with it, and whether it is the Pod's own."""
+    configuration = Configuration()
+    files = _kubeconfig_files()
+    try:
+        if files:
+            loader = await config.load_kube_config(
+                files, client_configuration=configuration, persist_config=False
+            )
+            context = loader.current_context.get("context") or {}
+            return configuration, context.get("namespace") or DEFAULT_NAMESPACE, False
+        config.load_incluster_config(client_configuration=configuration)
+    except (config.ConfigException, OSError, ValueError) as error:
+        raise KubernetesUnavailable(
+            f"no usable Kubernetes configuration: {_words(error)}. Point KUBECONFIG at one, or run in a Pod with "
+            "a service account"
+        ) from error
+    return configuration, _pod_namespace(), True
+
+
+def _kubeconfig_files() -> str:
+    """The kubeconfig files to read, joined as in ``KUBECONFIG``; empty where none exists."""
+    files = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+    exists = any(Path(file).expanduser().exists() for file in files.split(os.pathsep) if file)
+    return files if exists else ""
+
+
+def _pod_namespace() -> str:
+    try:
+        return (SERVICE_ACCOUNT / "namespace").read_text().strip() or DEFAULT_NAMESPACE
+    except OSError:
+        return DEFAULT_NAMESPACE
+
+
+def _path(kind: Kind, namespace: str, name: str = "") -> str:
+    base = f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{kind.plural}"
+    return f"{base}/{name}" if name else base
+
+
+def _delete_options(uid: str | None) -> Manifest:
+    options: Manifest = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
+    return {**options, "preconditions": {"uid": uid}} if uid else options
+
+
+def _parsed(text: bytes) -> Manifest:
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _forward_problem(status: int, namespace: str, pod: str, port: int) -> str:
+    what = f"cannot open a port-forward to port {port} of Pod {pod}"
+    if status in (401, 403):
+        return (
+            f"{what}: no rights. You need 'get' and 'create' on pods/portforward in the namespace {namespace}"
+        )
+    return f"{what}: HTTP {status}" + (": there is no such Pod now" if status == 404 else "")
+
+
+def _words(error: BaseException) -> str:
+    return str(error) or type(error).__name__
