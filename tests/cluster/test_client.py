@@ -130,6 +130,15 @@ def test_a_group_can_be_added_scaled_and_deleted(shared: KubeCluster) -> None:
         shared.scale(1, worker_group="more")
 
 
+def test_adapt_makes_an_autoscaler_and_scale_removes_it(shared: KubeCluster, namespace: str) -> None:
+    shared.adapt(minimum=2, maximum=3)
+    shared.adapt(minimum=2, maximum=2)
+    found = json.loads(kubectl("get", "daskautoscaler", "shared", "--namespace", namespace, "--output=json"))
+    assert found["spec"]["maximum"] == 2
+    shared.scale(2)
+    assert not kubectl("get", "daskautoscalers", "--namespace", namespace, "--output=name")
+
+
 def test_closing_a_cluster_that_was_only_connected_to_deletes_nothing(
     shared: KubeCluster, namespace: str
 ) -> None:
@@ -184,14 +193,17 @@ def test_a_quota_without_room_is_an_error_with_the_reason_within_seconds(namespa
 
 def test_a_process_that_ends_without_closing_takes_its_cluster_with_it(namespace: str) -> None:
     program = f"""
+import warnings
 from dask_operator_client import KubeCluster
 from distributed import Client
+warnings.filterwarnings("ignore", "Mismatched versions")
 cluster = KubeCluster(name="left", n_workers=0, namespace="{namespace}", quiet=True)
 client = Client(cluster)
 """
     python = ROOT / ".venv" / "bin" / "python"
-    command = [str(python), "-W", "ignore::UserWarning", "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    done = subprocess.run(
+        [str(python), "-c", program], capture_output=True, text=True, timeout=SECONDS, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert "left" not in clusters(namespace)
 
@@ -207,6 +219,15 @@ async def test_all_of_it_works_with_await(namespace: str) -> None:
         await cluster.add_worker_group("more", n_workers=0)
         await cluster.delete_worker_group("more")
     assert "waited" not in clusters(namespace)
+
+
+@pytest.mark.parametrize("manifest", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda path: path.name)
+def test_every_example_is_accepted_without_a_warning(manifest: Path, namespace: str) -> None:
+    command = ["apply", "--dry-run=server", "--namespace", namespace, "--filename", str(manifest)]
+    done = subprocess.run(
+        [str(KUBECTL), *command], capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_new_scheduler_pod_is_found_by_the_same_client(namespace: str) -> None:

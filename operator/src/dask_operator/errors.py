@@ -6,6 +6,7 @@ ApiError
 ├── Conflict      the object has changed: take a fresh look
 ├── NotFound      the object, or its namespace, is gone
 └── Refused       the answer will be the same until the user edits something
+    └── NameTaken the name belongs to an object of somebody else
 SchedulerUnreachable  a Dask scheduler did not answer, or not with what was asked
 """
 
@@ -45,6 +46,10 @@ class Refused(ApiError):
     def is_quota(self) -> bool:
         """Whether a ResourceQuota said no, which may change without anybody editing the object."""
         return self.status == 403 and "quota" in str(self).lower()
+
+
+class NameTaken(Refused):
+    """An object that is not ours has the name: the same answer until it is gone."""
 
 
 class SchedulerUnreachable(Exception):

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from dask_operator_api import labels
 from dask_operator_api.kinds import Kind
-from dask_operator_api.manifests import Manifest
+from dask_operator_api.manifests import Manifest, section
 
 from dask_operator.observed import PodView
 from dask_operator.queue import KeyedQueue
@@ -16,6 +16,14 @@ WATCHED = (Kind.CLUSTER.value, Kind.WORKER_GROUP.value, "Pod", "Service")
 
 SELECTOR = f"{labels.CLUSTER_NAME},{labels.COMPONENT} in ({labels.SCHEDULER},{labels.WORKER})"
 """Pods and Services outside this selection never reach the operator."""
+
+
+def is_watched(kind: str, body: Manifest) -> bool:
+    """Whether a change of this object would come to our notice."""
+    if kind not in ("Pod", "Service"):
+        return True
+    held = section(body, "metadata", "labels")
+    return labels.CLUSTER_NAME in held and held.get(labels.COMPONENT) in (labels.SCHEDULER, labels.WORKER)
 
 
 class Intake:

@@ -15,40 +15,42 @@ class LoopThread:
     """Runs coroutines for callers in any other loop. It ends with :meth:`stop`, or with the process."""
 
     def __init__(self, name: str) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._name = name
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:
         """Start the thread."""
-        self._thread.start()
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=_serve, args=(self._loop,), name=self._name, daemon=True).start()
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Give what ``work`` gives, run in the thread; cancelling the caller cancels the work."""
-        if self._loop.is_closed():
+        if self._loop is None:
             work.close()
-            raise RuntimeError("the thread was stopped")
+            raise RuntimeError(f"the thread {self._name} does not run")
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
     def stop(self) -> None:
         """Cancel what still runs and end the thread, without waiting for it. Harmless when repeated."""
-        if self._thread.is_alive() and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._loop.stop)
-        elif not self._loop.is_closed():
-            self._loop.close()
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.call_soon_threadsafe(loop.stop)
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        try:
-            self._loop.run_forever()
-            self._loop.run_until_complete(self._wind_up())
-        finally:
-            asyncio.set_event_loop(None)
-            self._loop.close()
 
-    async def _wind_up(self) -> None:
-        others = asyncio.all_tasks(self._loop) - {asyncio.current_task(self._loop)}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        await self._loop.shutdown_asyncgens()
-        await asyncio.sleep(LAST_SECONDS)
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+        loop.run_until_complete(_wind_up(loop))
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+async def _wind_up(loop: asyncio.AbstractEventLoop) -> None:
+    others = asyncio.all_tasks(loop) - {asyncio.current_task(loop)}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    await loop.shutdown_asyncgens()
+    await asyncio.sleep(LAST_SECONDS)

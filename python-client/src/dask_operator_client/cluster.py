@@ -1,6 +1,7 @@
 """KubeCluster: a Dask cluster on Kubernetes as a Python object."""
 
 import asyncio
+import contextlib
 import datetime
 import importlib
 import weakref
@@ -64,6 +65,8 @@ class KubeCluster(Cluster):  # type: ignore[misc]  # distributed has no types
         ...     cluster.scale(5)
     """
 
+    status: Status
+
     def __init__(
         self,
         name: str | None = None,
@@ -91,13 +94,13 @@ class KubeCluster(Cluster):  # type: ignore[misc]  # distributed has no types
         self._finalizer: weakref.finalize[Any, Any] | None = None
         self._background = LoopThread(f"KubeCluster {name}")
         self._turn = asyncio.Lock()
-        self.status = Status.created
         super().__init__(asynchronous=asynchronous, loop=loop, quiet=quiet, name=name)
         if not self.called_from_running_loop:
             self._loop_runner.start()
             try:
                 self.sync(self._start)
-            except BaseException:
+            except BaseException:  # a KeyboardInterrupt may leave no time to tidy up in _start
+                self._background.stop()
                 self._loop_runner.stop()
                 raise
 
@@ -225,8 +228,9 @@ class KubeCluster(Cluster):  # type: ignore[misc]  # distributed has no types
             await self._reach(line)
             await super()._start()
         except BaseException as error:
-            line.finish(f"failed: {error}" if isinstance(error, ClusterError) else "")
-            await self._give_up()
+            line.finish("failed" if isinstance(error, ClusterError) else "stopped")
+            with contextlib.suppress(ClusterError):  # the first error is the one to tell
+                await self._give_up()
             raise
         line.finish("ready")
 

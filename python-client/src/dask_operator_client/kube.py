@@ -34,6 +34,8 @@ _FIELD_MANAGER = "dask-operator-client"
 _JSON = "application/json"
 _MERGE = "application/merge-patch+json"
 _PROTOCOL = "v4.channel.k8s.io"
+_SOCKET_TIMEOUT = aiohttp.ClientWSTimeout(ws_receive=None, ws_close=2.0)
+"""A stream may be silent for as long as it likes; a closed one waits two seconds for the other side to agree."""
 
 
 class PodSocket:
@@ -148,6 +150,7 @@ class Kube:
                     protocols=(_PROTOCOL,),
                     headers=await self._headers("GET"),
                     max_msg_size=0,
+                    timeout=_SOCKET_TIMEOUT,
                     **self._tls_and_proxy(),
                 )
             except aiohttp.WSServerHandshakeError as error:
@@ -274,11 +277,18 @@ async def _load() -> tuple[Any, str, bool]:
             return configuration, context.get("namespace") or DEFAULT_NAMESPACE, False
         config.load_incluster_config(client_configuration=configuration)
     except (config.ConfigException, OSError, ValueError) as error:
-        raise KubernetesUnavailable(
-            f"no usable Kubernetes configuration: {_words(error)}. Point KUBECONFIG at one, or run in a Pod with "
-            "a service account"
-        ) from error
+        raise KubernetesUnavailable(_no_configuration(files, error)) from error
     return configuration, _pod_namespace(), True
+
+
+def _no_configuration(files: str, error: Exception) -> str:
+    if files:
+        return f"the Kubernetes configuration {files} is not usable: {_words(error)}. Does `kubectl version` work?"
+    named = os.environ.get("KUBECONFIG") or "~/.kube/config"
+    return (
+        f"no Kubernetes configuration: there is no {named}, and this is no Pod with a service account. Point "
+        "KUBECONFIG at a kubeconfig"
+    )
 
 
 def _kubeconfig_files() -> str:

@@ -37,9 +37,9 @@ class ProgressLine:
         return news
 
     def finish(self, text: str = "") -> None:
-        """Show a last ``text`` with the seconds it took, if any, and end the line."""
+        """Show a last ``text``, if any, and end the line."""
         if text:
-            self._write(f"{text} after {time.monotonic() - self._started:.1f} s")
+            self._write(text)
         if self._open and not self._quiet:
             print(file=self._stream, flush=True)
         self._open = False
@@ -48,14 +48,17 @@ class ProgressLine:
         if self._quiet:
             return
         line = f"{self._title}: {text}"
-        if not self._rewrites:
+        if self._rewrites:
+            print(f"{_CLEAR}{self._fitted(line)}", end="", file=self._stream, flush=True)
+            self._open = True
+        else:
             print(line, file=self._stream, flush=True)
-            return
-        width = shutil.get_terminal_size().columns - 1
+
+    def _fitted(self, line: str) -> str:
+        """The line, cut so that it does not wrap, with the seconds since the start behind it."""
         elapsed = f" [{time.monotonic() - self._started:.0f} s]"
-        shown = line if len(line) + len(elapsed) <= width else f"{line[: max(width - len(elapsed) - 1, 1)]}…"
-        print(f"{_CLEAR}{shown}{elapsed}", end="", file=self._stream, flush=True)
-        self._open = True
+        room = max(shutil.get_terminal_size().columns - 1 - len(elapsed), 1)
+        return (line if len(line) <= room else f"{line[: room - 1]}…") + elapsed
 
 
 def _default_stream() -> TextIO:

@@ -65,5 +65,5 @@ async def test_stopping_twice_or_before_the_start_does_nothing() -> None:
     never_started = LoopThread("t")
     never_started.stop()
     never_started.stop()
-    with pytest.raises(RuntimeError, match="stopped"):
+    with pytest.raises(RuntimeError, match="does not run"):
         await never_started.run(thread_name())

@@ -120,5 +120,14 @@ async def test_no_configuration_at_all_is_an_error_that_names_the_remedy(
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "missing"))
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    with pytest.raises(errors.KubernetesUnavailable, match="Point KUBECONFIG at one"):
+    with pytest.raises(errors.KubernetesUnavailable, match="Point KUBECONFIG at a kubeconfig"):
+        await kube.Kube.connect()
+
+
+async def test_a_configuration_that_cannot_be_used_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config").write_text("current-context: nowhere\n")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    with pytest.raises(errors.KubernetesUnavailable, match=r"config is not usable"):
         await kube.Kube.connect()

@@ -44,7 +44,7 @@ class ClusterObserved:
 
 
 @dataclass(frozen=True)
-class Conflict:
+class NameConflict:
     """An object of somebody else has a name that the cluster needs."""
 
     kind: str
@@ -94,7 +94,7 @@ class ClusterPlan:
     acts: tuple[Create | Patch | Delete, ...] = ()
     retire: tuple[PodView, ...] = ()
     """Workers whose Pods are being deleted by somebody: the scheduler shall move their results meanwhile."""
-    conflicts: tuple[Conflict, ...] = ()
+    conflicts: tuple[NameConflict, ...] = ()
     ask: bool = False
 
 
@@ -169,16 +169,16 @@ def _adoption(cluster: ClusterView, group: GroupView) -> Patch:
     return Patch(Kind.WORKER_GROUP, group.name, body, "it names this cluster")
 
 
-def _conflicts(seen: ClusterObserved) -> list[Conflict]:
+def _conflicts(seen: ClusterObserved) -> list[NameConflict]:
     found = []
     for kind, view in (("Pod", seen.scheduler), ("Service", seen.service)):
         if view is not None and view.owner != seen.cluster.uid and not _passing(view, Kind.CLUSTER):
-            found.append(Conflict(kind, view.name))
+            found.append(NameConflict(kind, view.name))
     default = names.default_group_name(seen.cluster.name)
     for group in seen.groups:
         foreign = bool(group.owner) and group.owner != seen.cluster.uid
         if group.name == default and foreign and not _passing(group, Kind.CLUSTER):
-            found.append(Conflict(Kind.WORKER_GROUP, group.name))
+            found.append(NameConflict(Kind.WORKER_GROUP, group.name))
     return found
 
 

@@ -98,7 +98,9 @@ def plan_group(seen: GroupObserved) -> GroupPlan:
         remove=tuple(Removal(pod, _why_finished(pod, stored)) for pod in finished),
         drains=drains,
         last_index=_last_index(seen),
-        failures=replacement.failures(seen.group, finished, {drain.uid for drain in stored}, seen.wall),
+        failures=replacement.failures(
+            seen.group, finished, {drain.uid for drain in stored}, seen.scheduler, seen.wall
+        ),
     )
     leaving = {drain.uid for drain in drains}
     staying = [pod for pod in alive.values() if pod.uid not in leaving]
@@ -132,6 +134,10 @@ def _grow(seen: GroupObserved, plan: GroupPlan, alive: Mapping[str, PodView], mi
         and not _fresh(seen)
     ):
         return replace(plan, ask=True)
+    if plan.last_index and not _scheduler_lives(seen):
+        return (
+            plan  # the first workers start beside their scheduler; later ones would have nobody to connect to
+        )
     kept, plan = _kept_after_all(seen, plan, alive, missing)
     missing -= kept
     wait = replacement.delay(plan.failures, seen.wall)

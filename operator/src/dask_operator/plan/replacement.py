@@ -45,12 +45,19 @@ class Failure:
 
 
 def failures(
-    group: GroupView, finished: Iterable[PodView], retired: Set[str], wall: float
+    group: GroupView, finished: Iterable[PodView], retired: Set[str], scheduler: PodView | None, wall: float
 ) -> tuple[Failure, ...]:
-    """The group's last failures, oldest first, with the Pods in ``finished`` that nobody retired."""
+    """The group's last failures, oldest first, with the Pods in ``finished`` that ended for no good reason.
+
+    Having been retired is a good reason, and so is having lost the scheduler.
+    """
     known = [_from_status(item) for item in items(group.status, "lastFailures")]
-    names = {failure.pod for failure in known}
-    new = [_from_pod(pod, wall) for pod in finished if pod.uid not in retired and pod.name not in names]
+    told = {failure.pod for failure in known}
+    new = [
+        _from_pod(pod, wall)
+        for pod in finished
+        if pod.uid not in retired and pod.name not in told and not _lost_scheduler(pod, scheduler)
+    ]
     return tuple([*known, *new][-KEPT:])
 
 
@@ -61,6 +68,12 @@ def delay(known: tuple[Failure, ...], wall: float) -> float:
         return 0.0
     pause = min(_LONGEST_DELAY, _FIRST_DELAY * 4.0 ** (len(recent) - _FREE - 1))
     return max(0.0, max(failure.at for failure in recent) + pause - wall)
+
+
+def _lost_scheduler(pod: PodView, scheduler: PodView | None) -> bool:
+    """Whether a worker ended, and well, because the scheduler that it started with is gone."""
+    alone = scheduler is None or not scheduler.running or scheduler.started > pod.created
+    return pod.exit_code == 0 and alone
 
 
 def _from_pod(pod: PodView, wall: float) -> Failure:

@@ -3,10 +3,19 @@
 from dask_operator_api import labels, names
 from dask_operator_api.conditions import Reason
 
-from dask_operator.errors import ApiError, Conflict, Refused
+from dask_operator.errors import ApiError, Conflict, NameTaken, Refused
+from dask_operator.intake import is_watched
 from dask_operator.observed import ClusterView
 from dask_operator.observed.roster import placement_of
-from dask_operator.plan.cluster import ClusterObserved, ClusterPlan, Create, Delete, Patch, plan_cluster
+from dask_operator.plan.cluster import (
+    ClusterObserved,
+    ClusterPlan,
+    Create,
+    Delete,
+    NameConflict,
+    Patch,
+    plan_cluster,
+)
 from dask_operator.reconcile.context import Context, as_retry, in_parallel, names_of, sooner
 from dask_operator.status import cluster_status
 from dask_operator.status.conditions import connecting_for, lonely
@@ -98,6 +107,8 @@ async def _create(context: Context, cluster: ClusterView, item: Create) -> None:
     except Conflict:
         # Somebody's, or ours from a try whose answer was lost: the next pass sees which.
         answer = await context.kube.get(item.kind, cluster.namespace, name)
+        if not is_watched(item.kind, answer):
+            raise NameTaken(NameConflict(item.kind, name).message, 409) from None
     context.intake.saw(item.kind, answer)
 
 

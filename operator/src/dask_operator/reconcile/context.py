@@ -8,7 +8,7 @@ from typing import TypeVar
 from dask_operator_api.conditions import Reason
 from dask_operator_api.manifests import Manifest
 
-from dask_operator.errors import ApiError, NotFound, Refused, TryAgain
+from dask_operator.errors import ApiError, NameTaken, NotFound, Refused, TryAgain
 from dask_operator.intake import Intake
 from dask_operator.kube import Kube
 from dask_operator.observed import ClusterView, GroupView, ObjectView, PodView, Roster
@@ -22,7 +22,10 @@ STATUS_SECONDS = 1.0
 """Seconds between two writes of one status that differ in numbers only."""
 
 REFUSED_SECONDS = 60.0
-QUOTA_SECONDS = 15.0
+"""Seconds until a refused object is tried again although nobody has edited anything."""
+
+PASSING_SECONDS = 10.0
+"""The same for what others can mend: a quota, a name that is taken."""
 
 T = TypeVar("T")
 
@@ -71,8 +74,9 @@ class Context:
 
     def refuse(self, key: Key, generations: tuple[int, ...], reason: Reason, error: Refused) -> float:
         """Remember a refusal; gives the seconds until the next try."""
-        seconds = QUOTA_SECONDS if error.is_quota else REFUSED_SECONDS
-        problem = Problem(Reason.QUOTA_EXCEEDED if error.is_quota else reason, str(error))
+        passing = error.is_quota or isinstance(error, NameTaken)
+        seconds = PASSING_SECONDS if passing else REFUSED_SECONDS
+        problem = Problem(_reason(reason, error), str(error))
         self._problems[key] = _Remembered(problem, generations, self.clock() + seconds)
         return seconds
 
@@ -120,6 +124,12 @@ class Context:
         if age < interval:
             return interval - age
         return self.desk.ask(scheduler, key)
+
+
+def _reason(reason: Reason, error: Refused) -> Reason:
+    if isinstance(error, NameTaken):
+        return Reason.NAME_CONFLICT
+    return Reason.QUOTA_EXCEEDED if error.is_quota else reason
 
 
 def _verdicts(status: Manifest) -> list[tuple[object, ...]]:

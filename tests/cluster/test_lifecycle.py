@@ -1,0 +1,208 @@
+"""A cluster from `kubectl apply` to `kubectl delete`: names, numbers, metadata, healing."""
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.support.dask import (
+    condition,
+    dask_client,
+    dask_cluster,
+    fake_worker_pods,
+    names,
+    wait_connected,
+    worker_group,
+    workers,
+)
+from tests.support.kubectl import Tree, apply, eventually, get, kubectl, list_objects
+
+from .test_crds import FULL_CLUSTER
+
+FAKE = {"spec": fake_worker_pods(), "drainTimeoutSeconds": 0}
+
+
+def _wait_ready(namespace: str, cluster: str) -> None:
+    kubectl("wait", "-n", namespace, "--for=condition=Ready", f"daskcluster/{cluster}", "--timeout=60s")
+
+
+def _ready_workers(namespace: str, cluster: str, number: int) -> None:
+    def summary() -> bool:
+        item = get(namespace, "daskcluster", cluster)
+        return bool(item) and item["status"].get("workers", {}).get("summary") == f"{number}/{number}"
+
+    eventually(f"{number} of {number} workers of {cluster}", summary)
+
+
+def test_the_long_manifest_of_existing_users_gives_the_known_names(namespace: str) -> None:
+    manifest = FULL_CLUSTER.replace("ghcr.io/dask/dask:latest", "localhost/dask:dev").replace("full", "my-cluster")
+    kubectl("apply", "--warnings-as-errors", "-n", namespace, "-f", "-", stdin=manifest)
+    wait_connected(namespace, "my-cluster", 3)
+    pods = names(list_objects(namespace, "pods", "dask.org/cluster-name=my-cluster"))
+    assert "my-cluster-scheduler" in pods
+    assert len([name for name in pods if name.startswith("my-cluster-default-worker-")]) == 3
+    service = get(namespace, "service", "my-cluster-scheduler")
+    assert service is not None
+    assert [port["port"] for port in service["spec"]["ports"]] == [8786, 8787]
+    assert "my-cluster" in kubectl("get", "daskcluster", "-n", namespace)
+    with dask_client(namespace, "my-cluster") as client:
+        assert client.submit(sum, [1, 2, 3]).result(timeout=30) == 6
+    kubectl("delete", "daskcluster", "my-cluster", "-n", namespace)
+
+    def left() -> set[str]:
+        kinds = ("pods", "services", "daskworkergroups")
+        return {n for kind in kinds for n in names(list_objects(namespace, kind, "dask.org/cluster-name=my-cluster"))}
+
+    eventually("nothing of the cluster to be left", lambda: not left(), 30)
+
+
+def test_workers_follow_the_last_edit_of_either_number(namespace: str) -> None:
+    apply(namespace, dask_cluster("scale", 2, worker=FAKE))
+    _ready_workers(namespace, "scale", 2)
+
+    def scale(kind: str, name: str, number: int) -> None:
+        kubectl("scale", "-n", namespace, kind, name, f"--replicas={number}")
+        _ready_workers(namespace, "scale", number)
+        eventually("surplus Pods to go", lambda: len(workers(namespace, "scale-default", alive=False)) == number)
+
+    scale("daskcluster", "scale", 4)
+    scale("daskworkergroup", "scale-default", 1)
+    scale("daskcluster", "scale", 3)
+    scale("daskworkergroup", "scale-default", 5)
+    scale("daskworkergroup", "scale-default", 0)
+    scale("daskcluster", "scale", 2)
+    numbers = kubectl(
+        "get", "daskcluster", "scale", "-n", namespace, "--subresource=scale", "-o", "jsonpath={.status.replicas}"
+    )
+    assert numbers == "2"
+
+
+def test_metadata_is_handed_down_but_not_that_of_tools(namespace: str) -> None:
+    cluster = dask_cluster(
+        "meta",
+        1,
+        metadata={
+            "labels": {"team": "blue", "app.kubernetes.io/managed-by": "Helm"},
+            "annotations": {"cost": "low", "kopf.zalando.org/x": "1", "meta.helm.sh/release-name": "r"},
+        },
+        worker={**FAKE, "metadata": {"labels": {"kind": "cpu"}}},
+        scheduler={"metadata": {"annotations": {"note": "head"}}},
+    )
+    apply(namespace, cluster)
+    _ready_workers(namespace, "meta", 1)
+    _wait_ready(namespace, "meta")
+    scheduler = get(namespace, "pod", "meta-scheduler")
+    service = get(namespace, "service", "meta-scheduler")
+    group = get(namespace, "daskworkergroup", "meta-default")
+    [worker] = workers(namespace, "meta-default")
+    assert scheduler is not None
+    assert service is not None
+    assert group is not None
+    for item in (scheduler, service, group, worker):
+        assert item["metadata"]["labels"]["team"] == "blue"
+        assert item["metadata"]["annotations"]["cost"] == "low"
+        keys = {*item["metadata"]["labels"], *item["metadata"]["annotations"]}
+        assert not {key for key in keys if "helm" in key or "kopf" in key or "managed-by" in key}
+    assert worker["metadata"]["labels"]["kind"] == "cpu"
+    assert scheduler["metadata"]["annotations"]["note"] == "head"
+    assert "note" not in worker["metadata"]["annotations"]
+
+
+def test_a_group_may_come_before_its_cluster_and_is_adopted(namespace: str) -> None:
+    apply(namespace, worker_group("early", "late", 2, **FAKE))
+
+    def waits() -> bool:
+        return condition(get(namespace, "daskworkergroup", "early"), "Ready").get("reason") == "ClusterNotFound"
+
+    eventually("the group to say that it waits", waits, 20)
+    apply(namespace, dask_cluster("late", 1, worker=FAKE))
+    _ready_workers(namespace, "late", 3)
+    cluster, group = get(namespace, "daskcluster", "late"), get(namespace, "daskworkergroup", "early")
+    assert cluster is not None
+    assert group is not None
+    [owner] = group["metadata"]["ownerReferences"]
+    assert owner["uid"] == cluster["metadata"]["uid"]
+    kubectl("delete", "daskcluster", "late", "-n", namespace)
+    eventually("the adopted group to go too", lambda: get(namespace, "daskworkergroup", "early") is None, 30)
+
+
+def _replaced(namespace: str, name: str, replacement: Any) -> float:
+    """Delete a Pod; gives the seconds from its disappearance to ``replacement()``."""
+    kubectl("delete", "pod", name, "-n", namespace)  # returns when it is gone
+    gone = time.monotonic()
+    eventually(f"{name} to be replaced", replacement, 20, every=0.05)
+    return time.monotonic() - gone
+
+
+def test_deleted_pods_are_replaced_within_5_seconds(namespace: str) -> None:
+    apply(namespace, dask_cluster("heal", 2))
+    wait_connected(namespace, "heal", 2)
+    before = names(workers(namespace, "heal-default"))
+    victim = sorted(before)[0]
+    assert _replaced(namespace, victim, lambda: names(workers(namespace, "heal-default")) - before) < 5
+    wait_connected(namespace, "heal", 2)
+
+    old = get(namespace, "pod", "heal-scheduler")
+    assert old is not None
+
+    def new_scheduler() -> Tree | None:
+        pod = get(namespace, "pod", "heal-scheduler")
+        return pod if pod and pod["metadata"]["uid"] != old["metadata"]["uid"] else None
+
+    assert _replaced(namespace, "heal-scheduler", new_scheduler) < 5
+    item = wait_connected(namespace, "heal", 2)
+    assert item["status"]["scheduler"]["restarts"] == 1
+    with dask_client(namespace, "heal") as client:
+        assert client.submit(sum, [4, 5]).result(timeout=30) == 9
+
+
+def test_deleted_objects_come_back(namespace: str) -> None:
+    apply(namespace, dask_cluster("back", 1, worker=FAKE))
+    _ready_workers(namespace, "back", 1)
+    kubectl("delete", "service", "back-scheduler", "-n", namespace)
+    eventually("the Service", lambda: get(namespace, "service", "back-scheduler"), 10)
+    kubectl("delete", "daskworkergroup", "back-default", "-n", namespace)
+    eventually("the default group", lambda: get(namespace, "daskworkergroup", "back-default"), 10)
+    _ready_workers(namespace, "back", 1)
+
+
+@pytest.mark.parametrize(
+    ("worker", "reason"),
+    [
+        ({"image": "localhost/none:no"}, "ImagePullFailed"),
+        ({"spec": {"nodeSelector": {"moon": "full"}}}, "Unschedulable"),
+        ({"spec": {"containers": [{"name": "worker", "imagee": "x"}]}}, "PodRefused"),
+        ({"spec": {"containers": [{"name": "worker", "args": ["dask-worker"]}]}}, "ContainerFailed"),
+    ],
+)
+def test_what_is_wrong_with_workers_is_told_in_the_clusters_condition(
+    namespace: str, worker: Tree, reason: str
+) -> None:
+    apply(namespace, dask_cluster("bad", 1, worker=worker))
+
+    def told() -> bool:
+        held = condition(get(namespace, "daskcluster", "bad"), "WorkersReady")
+        return held.get("reason") in (reason, "CrashLoop" if reason == "ContainerFailed" else reason)
+
+    eventually(f"WorkersReady to be False with {reason}", told, 30)
+    message = condition(get(namespace, "daskcluster", "bad"), "WorkersReady")["message"]
+    expected = {"ImagePullFailed": "localhost/none:no", "PodRefused": "imagee", "ContainerFailed": "dask-worker"}
+    assert expected.get(reason, "node") in message
+
+
+def test_a_name_that_somebody_else_has_is_a_conflict_and_nothing_is_touched(namespace: str) -> None:
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "taken-scheduler"},
+        "spec": {**fake_worker_pods(), "containers": [{"name": "c", "image": "localhost/dask:dev"}]},
+    }
+    apply(namespace, pod)
+    apply(namespace, dask_cluster("taken", 0))
+
+    def told() -> bool:
+        return condition(get(namespace, "daskcluster", "taken"), "Ready").get("reason") == "NameConflict"
+
+    eventually("NameConflict", told, 20)
+    kubectl("delete", "pod", "taken-scheduler", "-n", namespace, "--now")
+    _wait_ready(namespace, "taken")

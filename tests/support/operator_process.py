@@ -1,0 +1,101 @@
+"""The operator as a process of this machine: it can be killed at any moment, and is back at once.
+
+It has exactly the rights that the chart gives: its token is that of the chart's service account. Meanwhile the
+chart's own Deployment is scaled to nothing.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .kubectl import eventually, kubectl, list_objects
+
+NAMESPACE = "dask-operator"
+DEPLOYMENT = "dask-operator"
+
+
+class OperatorProcess:
+    """One operator process at a time."""
+
+    def __init__(self, kubeconfig: Path, log: Path) -> None:
+        self._kubeconfig = kubeconfig
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._port = 0
+
+    def start(self) -> None:
+        """Start it; returns at once."""
+        self._port = _free_port()
+        environment = {
+            **os.environ,
+            "KUBECONFIG": str(self._kubeconfig),
+            "DASK_OPERATOR_HTTP_PORT": str(self._port),
+            "DASK_OPERATOR_DEFAULT_IMAGE": "localhost/dask:dev",
+        }
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "dask_operator"], env=environment, stderr=log, stdout=log
+            )
+
+    def kill(self) -> None:
+        """End it by SIGKILL, and wait until it is gone."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait(10)
+
+    def is_ready(self) -> bool:
+        """Whether its first full observation is done."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/readyz", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def stop(self) -> None:
+        """End it by SIGTERM, if it was started."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(20)
+
+
+@contextmanager
+def operator_process(folder: Path) -> Iterator[OperatorProcess]:
+    """The operator as a process instead of the chart's Deployment, which comes back at the end."""
+    process = OperatorProcess(_kubeconfig(folder), folder / "operator.log")
+    kubectl("scale", "deployment", DEPLOYMENT, "-n", NAMESPACE, "--replicas=0")
+    try:
+        eventually("the Deployment's Pod to be gone", lambda: not list_objects(NAMESPACE, "pods"))
+        process.start()
+        eventually("the operator to be ready", process.is_ready)
+        yield process
+    finally:
+        process.stop()
+        kubectl("scale", "deployment", DEPLOYMENT, "-n", NAMESPACE, "--replicas=1")
+        kubectl("rollout", "status", f"deployment/{DEPLOYMENT}", "-n", NAMESPACE, "--timeout=60s")
+
+
+def _kubeconfig(folder: Path) -> Path:
+    """A kubeconfig like the tests' own, with the service account's token instead of an admin's certificate."""
+    held = json.loads(kubectl("config", "view", "--raw", "--minify", "--flatten", "-o", "json"))
+    token = kubectl("create", "token", DEPLOYMENT, "-n", NAMESPACE, "--duration=2h").strip()
+    held["users"] = [{"name": held["users"][0]["name"], "user": {"token": token}}]
+    path = folder / "kubeconfig"
+    path.write_text(json.dumps(held))
+    path.chmod(0o600)
+    return path
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+

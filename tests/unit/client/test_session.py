@@ -1,0 +1,185 @@
+"""Creating, finding and comparing a DaskCluster, against an API server in memory."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+from dask_operator_api.kinds import Kind
+from dask_operator_client import errors, waiting
+from dask_operator_client.kube import Kube
+from dask_operator_client.manifests import WorkerKeywords
+from dask_operator_client.modes import CreateMode
+from dask_operator_client.session import Session
+
+NOTHING = WorkerKeywords()
+PATIENCE = 0.5
+
+
+class FakeKube:
+    """Objects by kind and name; ``after_get`` lets the world change between two looks."""
+
+    namespace = "ns"
+    in_pod = False
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[Kind, str], dict[str, Any]] = {}
+        self.after_get: Callable[[], None] = lambda: None
+        self.closed = False
+
+    def put(self, kind: Kind, name: str, spec: dict[str, Any], **metadata: Any) -> None:
+        self.objects[kind, name] = {
+            "metadata": {"name": name, "uid": f"uid-{name}", **metadata},
+            "spec": spec,
+        }
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> dict[str, Any]:
+        if (kind, name) not in self.objects:
+            raise errors.ClusterNotFound(name)
+        found = self.objects[kind, name]
+        self.after_get()
+        return found
+
+    async def create(self, kind: Kind, body: dict[str, Any]) -> dict[str, Any]:
+        name = body["metadata"]["name"]
+        if (kind, name) in self.objects:
+            raise errors.ClusterExists(name)
+        self.put(kind, name, body["spec"])
+        return self.objects[kind, name]
+
+    async def patch(self, kind: Kind, namespace: str, name: str, body: dict[str, Any]) -> None:
+        self.objects[kind, name]["spec"] |= body["spec"]
+
+    async def scale(self, kind: Kind, namespace: str, name: str, replicas: int) -> None:
+        self.objects[kind, name]["spec"]["worker"]["replicas"] = replicas
+
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str | None = None) -> bool:
+        found = self.objects.get((kind, name))
+        if found is None or (uid and found["metadata"]["uid"] != uid):
+            return False
+        del self.objects[kind, name]
+        return True
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def kube() -> FakeKube:
+    return FakeKube()
+
+
+@pytest.fixture
+def session(kube: FakeKube) -> Session:
+    return Session(cast(Kube, kube), "c", "ns")
+
+
+async def find(session: Session, keywords: WorkerKeywords = NOTHING, mode: str = "create-or-connect") -> None:
+    await session.find_or_create(keywords, CreateMode(mode), PATIENCE)
+
+
+async def test_a_cluster_that_is_not_there_is_created_and_is_ours(session: Session, kube: FakeKube) -> None:
+    await find(session, WorkerKeywords(n_workers=2))
+    assert kube.objects[Kind.CLUSTER, "c"]["spec"] == {"worker": {"replicas": 2}}
+    assert (session.created, session.uid) == (True, "uid-c")
+
+
+async def test_a_cluster_that_is_there_is_used_and_is_not_ours(session: Session, kube: FakeKube) -> None:
+    kube.put(Kind.CLUSTER, "c", {"worker": {"replicas": 2}})
+    await find(session, WorkerKeywords(n_workers=2))
+    assert (session.created, session.uid) == (False, "uid-c")
+
+
+async def test_a_cluster_that_differs_is_refused_by_the_keywords_and_stays(
+    session: Session, kube: FakeKube
+) -> None:
+    kube.put(Kind.CLUSTER, "c", {"worker": {"replicas": 2}})
+    with pytest.raises(errors.ClusterDiffers, match="n_workers: asked for 3, it has 2") as caught:
+        await find(session, WorkerKeywords(n_workers=3))
+    assert caught.value.keywords == ("n_workers",)
+    assert (Kind.CLUSTER, "c") in kube.objects
+
+
+async def test_only_creating_refuses_a_cluster_that_is_there(session: Session, kube: FakeKube) -> None:
+    kube.put(Kind.CLUSTER, "c", {})
+    with pytest.raises(errors.ClusterExists):
+        await find(session, mode="create-only")
+
+
+async def test_only_connecting_never_creates(session: Session, kube: FakeKube) -> None:
+    with pytest.raises(errors.ClusterNotFound, match="there is no DaskCluster c in the namespace ns"):
+        await find(session, mode="connect-only")
+    assert kube.objects == {}
+
+
+async def test_a_cluster_that_is_being_deleted_is_waited_out_and_then_created(
+    session: Session, kube: FakeKube
+) -> None:
+    kube.put(Kind.CLUSTER, "c", {}, uid="old", deletionTimestamp="now")
+    kube.after_get = kube.objects.clear
+    await find(session)
+    assert (session.created, session.uid) == (True, "uid-c")
+
+
+async def test_a_cluster_that_is_being_deleted_for_too_long_is_an_error(
+    session: Session, kube: FakeKube
+) -> None:
+    kube.put(Kind.CLUSTER, "c", {}, deletionTimestamp="now")
+    with pytest.raises(errors.WaitTimeout, match="has not gone"):
+        await find(session)
+
+
+async def test_another_cluster_of_the_same_name_is_not_the_one_waited_for(
+    session: Session, kube: FakeKube, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "interval", lambda elapsed: 0.01)
+    await find(session)
+    kube.put(Kind.CLUSTER, "c", {}, uid="somebody else's")
+    with pytest.raises(errors.ClusterGone):
+        await session.until_ready(lambda line: None, PATIENCE)
+
+
+async def test_ending_deletes_only_the_very_cluster_that_was_used(session: Session, kube: FakeKube) -> None:
+    await find(session)
+    kube.put(Kind.CLUSTER, "c", {}, uid="somebody else's")
+    await session.end(delete=True)
+    assert (Kind.CLUSTER, "c") in kube.objects
+    assert kube.closed
+
+
+@pytest.mark.parametrize("delete", [True, False])
+async def test_ending_deletes_if_and_only_if_told_to(session: Session, kube: FakeKube, delete: bool) -> None:
+    await find(session)
+    await session.end(delete)
+    assert ((Kind.CLUSTER, "c") in kube.objects) is not delete
+    assert kube.closed
+
+
+async def test_a_group_of_another_cluster_is_neither_scaled_nor_deleted(
+    session: Session, kube: FakeKube
+) -> None:
+    """The default group of a cluster ``c-d`` is called like a group ``d-default`` of cluster ``c``."""
+    kube.put(Kind.WORKER_GROUP, "c-d-default", {"cluster": "c-d", "worker": {"replicas": 1}})
+    with pytest.raises(errors.ClusterNotFound, match="belongs to cluster c-d"):
+        await session.scale("c-d-default", 0)
+    with pytest.raises(errors.ClusterNotFound, match="belongs to cluster c-d"):
+        await session.delete_group("c-d-default")
+    assert kube.objects[Kind.WORKER_GROUP, "c-d-default"]["spec"]["worker"]["replicas"] == 1
+
+
+async def test_a_group_is_added_scaled_and_deleted(session: Session, kube: FakeKube) -> None:
+    await session.add_group("c-big", WorkerKeywords(n_workers=1))
+    await session.scale("c-big", 5)
+    assert kube.objects[Kind.WORKER_GROUP, "c-big"]["spec"] == {"cluster": "c", "worker": {"replicas": 5}}
+    await session.delete_group("c-big")
+    assert kube.objects == {}
+
+
+async def test_adapting_twice_changes_the_bounds_and_stopping_is_repeatable(
+    session: Session, kube: FakeKube
+) -> None:
+    await session.adapt(1, 5)
+    await session.adapt(2, 9)
+    assert kube.objects[Kind.AUTOSCALER, "c"]["spec"] == {"cluster": "c", "minimum": 2, "maximum": 9}
+    await session.stop_adapting()
+    await session.stop_adapting()
+    assert kube.objects == {}
