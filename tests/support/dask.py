@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from dask_operator_client import KubeCluster
 from distributed import Client
 
 from .kubectl import Tree, eventually, get, list_objects
@@ -80,6 +81,5 @@ def wait_connected(namespace: str, cluster: str, workers_wanted: int, seconds: f
 @contextmanager
 def dask_client(namespace: str, cluster: str) -> Iterator[Client]:
     """A client of a cluster, as a user outside Kubernetes has it."""
-    pod = get(namespace, "pod", f"{cluster}-scheduler")
-    with Client(f"tcp://{pod['status']['podIP']}:8786") as client:
+    with KubeCluster.from_name(cluster, namespace=namespace, quiet=True) as handle, Client(handle) as client:
         yield client

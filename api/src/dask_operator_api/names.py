@@ -9,7 +9,7 @@ CLUSTER_NAME_MAX = 53
 WORKER_GROUP_NAME_MAX = 63
 """Longest group name: it is the value of a label."""
 
-_DNS_LABEL = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
+_DNS_LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 
 
 def cluster_name_problem(name: str) -> str | None:
@@ -25,7 +25,7 @@ def worker_group_name_problem(name: str) -> str | None:
 def _problem(name: str, longest: int) -> str | None:
     if len(name) > longest:
         return f"name {name!r} has {len(name)} characters: use at most {longest}"
-    if not _DNS_LABEL.match(name):
+    if not _DNS_LABEL.fullmatch(name):
         return f"name {name!r} must start with a letter and have only a-z, 0-9 and '-' in it, no dots"
     return None
 

@@ -13,18 +13,19 @@ from dask_operator.workers_page import Load, loads
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 10.0
 CONNECTIONS = 100
+CONNECTIONS_PER_SCHEDULER = 4
 
 
 class DaskSchedulers:
     """HTTP calls to schedulers, by the address of their Pods."""
 
     def __init__(self) -> None:
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
+        for session in self._sessions.values():
+            await session.close()
 
     async def workers(self, host: str, port: int, with_loads: bool) -> tuple[DaskWorker, ...]:
         """The workers that the scheduler at ``host`` knows, if asked for with what each has to do and to keep.
@@ -57,23 +58,27 @@ class DaskSchedulers:
             SchedulerUnreachable: no answer within ``seconds``, or the scheduler's HTTP API is off.
         """
         url = f"http://{_bracketed(host)}:{port}/api/v1/retire_workers"
-        await self._call("POST", url, seconds, {"workers": addresses})
+        await self._call("POST", url, seconds, {"workers": addresses}, patient=True)
 
-    async def _call(self, verb: str, url: str, seconds: float, body: object = None) -> str:
+    async def _call(
+        self, verb: str, url: str, seconds: float, body: object = None, patient: bool = False
+    ) -> str:
         timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
         try:
-            async with self._open().request(verb, url, json=body, timeout=timeout) as response:
+            async with self._open(patient).request(verb, url, json=body, timeout=timeout) as response:
                 if response.status != 200:
                     raise SchedulerUnreachable(_refusal(response.status, url))
                 return await response.text()
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             raise SchedulerUnreachable(f"{verb} {url}: {error or type(error).__name__}") from error
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            connector = aiohttp.TCPConnector(limit=CONNECTIONS, limit_per_host=4)
-            self._session = aiohttp.ClientSession(connector=connector)
-        return self._session
+    def _open(self, patient: bool) -> aiohttp.ClientSession:
+        """The session for quick questions, or for ``patient`` requests, which may hold a connection for minutes."""
+        if patient not in self._sessions:
+            limit, per_host = (0, 0) if patient else (CONNECTIONS, CONNECTIONS_PER_SCHEDULER)
+            connector = aiohttp.TCPConnector(limit=limit, limit_per_host=per_host)
+            self._sessions[patient] = aiohttp.ClientSession(connector=connector)
+        return self._sessions[patient]
 
 
 def _refusal(status: int, url: str) -> str:

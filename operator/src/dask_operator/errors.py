@@ -38,14 +38,21 @@ class NotFound(ApiError):
 class Refused(ApiError):
     """The API server says no, and why: ``status`` is the HTTP status, ``str()`` its message."""
 
-    def __init__(self, message: str, status: int) -> None:
+    def __init__(self, message: str, status: int, kind: str = "") -> None:
         super().__init__(message)
         self.status = status
+        self.kind = kind
+        """The kind of the object that was to be written; empty where it is not known."""
 
     @property
     def is_quota(self) -> bool:
         """Whether a ResourceQuota said no, which may change without anybody editing the object."""
         return self.status == 403 and "quota" in str(self).lower()
+
+    @property
+    def is_terminating(self) -> bool:
+        """Whether the namespace is about to be gone, and everything of ours in it."""
+        return self.status == 403 and "being terminated" in str(self)
 
 
 class NameTaken(Refused):

@@ -20,6 +20,17 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.watching.label_selectors["services"] = SELECTOR
 
 
+def gone_at(meta: dict[str, Any]) -> tuple[str, str, str, int]:
+    """Namespace, name, uid and resourceVersion, from the metadata of an object that is gone."""
+    version = str(meta.get("resourceVersion", ""))
+    return (
+        meta.get("namespace", ""),
+        meta["name"],
+        meta.get("uid", ""),
+        int(version) if version.isdigit() else 0,
+    )
+
+
 def register(intake: Intake, registry: kopf.OperatorRegistry) -> None:
     """Watch the custom resources, and the Pods and Services of clusters."""
 
@@ -29,8 +40,7 @@ def register(intake: Intake, registry: kopf.OperatorRegistry) -> None:
             body = dict(event["object"])
             body.setdefault("kind", kind)
             if event["type"] == "DELETED":
-                meta = body["metadata"]
-                intake.gone(kind, meta.get("namespace", ""), meta["name"], meta.get("uid", ""))
+                intake.gone(kind, *gone_at(body["metadata"]))
             else:
                 intake.saw(kind, body)
 

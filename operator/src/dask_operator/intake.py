@@ -42,9 +42,9 @@ class Intake:
         self._queue_all(keys_touched(self._store, view))
         return True
 
-    def gone(self, kind: str, namespace: str, name: str, uid: str) -> bool:
-        """An object exists no more. Gives whether that was news."""
-        held = self._store.remove(kind, namespace, name, uid)
+    def gone(self, kind: str, namespace: str, name: str, uid: str, version: int) -> bool:
+        """An object existed no more at ``version`` (a resourceVersion). Gives whether that was news."""
+        held = self._store.remove(kind, namespace, name, uid, version)
         if held is None:
             return False
         if isinstance(held, PodView):
@@ -56,7 +56,7 @@ class Intake:
         """These are all the objects of a kind that there are. Gives how many differences that made."""
         shelf = self._store.shelf(kind)
         changes = sum(
-            self.gone(kind, v.namespace, v.name, v.uid) for v in shelf.missing_from(bodies, version)
+            self.gone(kind, v.namespace, v.name, v.uid, version) for v in shelf.missing_from(bodies, version)
         )
         return changes + sum(self.saw(kind, body) for body in bodies)
 

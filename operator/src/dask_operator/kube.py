@@ -91,7 +91,10 @@ class Kube:
         """
         query = urlencode({"fieldValidation": "Strict", "fieldManager": FIELD_MANAGER})
         url = _url(kind, body["metadata"]["namespace"]) + "?" + query
-        return await self._call("POST", url, body)
+        try:
+            return await self._call("POST", url, body)
+        except Refused as error:
+            raise Refused(str(error), error.status, kind) from error
 
     async def patch(
         self, kind: str, namespace: str, name: str, body: Manifest | list[Manifest], subresource: str = ""
@@ -130,7 +133,7 @@ class Kube:
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             what = f"{verb} {path.partition('?')[0]}: no answer: {error or type(error).__name__}"
             raise (TryAgain(what) if verb == "GET" else Uncertain(what)) from error
-        return _answer(response.status, dict(response.headers), text)
+        return _answer(verb, response.status, dict(response.headers), text)
 
 
 def _url(kind: str, namespace: str | None, name: str = "", subresource: str = "") -> str:
@@ -139,20 +142,25 @@ def _url(kind: str, namespace: str | None, name: str = "", subresource: str = ""
     return "/".join(part for part in (f"{prefix}{space}", plural, name, subresource) if part)
 
 
-def _answer(status: int, headers: dict[str, Any], text: bytes) -> Manifest:
+def _answer(verb: str, status: int, headers: dict[str, Any], text: bytes) -> Manifest:
     """The object in an answer, or the error that it is."""
     if 200 <= status < 300:
-        answer: Manifest = json.loads(text)
+        try:
+            answer: Manifest = json.loads(text)
+        except ValueError as error:
+            raise Uncertain(f"the API server's answer cannot be read: {error}") from error
         return answer
-    raise _error(status, {key.lower(): value for key, value in headers.items()}, text)
+    raise _error(verb, status, {key.lower(): value for key, value in headers.items()}, text)
 
 
-def _error(status: int, headers: dict[str, Any], text: bytes) -> ApiError:
+def _error(verb: str, status: int, headers: dict[str, Any], text: bytes) -> ApiError:
     message = _message(status, text)
     if status == 404:
         return NotFound(message)
     if status == 409:
         return Conflict(message)
+    if status in (500, 504) and verb != "GET":
+        return Uncertain(message)  # etcd may have got it although its answer was lost
     if status == 410 or status == 429 or status >= 500 or status == 401 or status == 408:
         after = str(headers.get("retry-after", ""))
         return TryAgain(message, float(after) if after.isdigit() else None)

@@ -13,6 +13,8 @@ logger = logging.getLogger(__name__)
 
 FIRST_BACKOFF = 0.1
 LONGEST_BACKOFF = 60.0
+NEWS_SECONDS = 2.0
+"""After a failure, news of an object brings it back after this long at most; the server's own wish is obeyed."""
 
 Reconcile = Callable[[Key], Awaitable[float | None]]
 """Brings one object's world in order; gives the seconds after which to look again, or None."""
@@ -32,16 +34,20 @@ class KeyedQueue:
     """Keys added while they were being worked on."""
     _timers: dict[Key, asyncio.TimerHandle] = field(default_factory=dict)
     _failures: dict[Key, int] = field(default_factory=dict)
+    _not_before: dict[Key, float] = field(default_factory=dict)
+    """Keys that failed → the loop time before which news does not bring them back."""
 
     def add(self, key: Key) -> None:
         """Have ``key`` reconciled soon, once, however often it is added before that."""
-        timer = self._timers.pop(key, None)
-        if timer is not None:
-            timer.cancel()
+        now = asyncio.get_running_loop().time()
         if key in self._running:
             self._again.add(key)
+        elif self._not_before.get(key, now) > now:
+            self.add_after(key, self._not_before[key] - now)
         elif key not in self._queued:
-            self._queued[key] = asyncio.get_running_loop().time()
+            self._not_before.pop(key, None)
+            self._cancel_timer(key)
+            self._queued[key] = now
             self._ready.put_nowait(key)
 
     def add_after(self, key: Key, seconds: float) -> None:
@@ -50,9 +56,18 @@ class KeyedQueue:
         timer = self._timers.get(key)
         if key in self._queued or (timer is not None and timer.when() <= loop.time() + seconds):
             return
+        self._cancel_timer(key)
+        self._timers[key] = loop.call_later(seconds, self._due, key)
+
+    def _due(self, key: Key) -> None:
+        self._timers.pop(key, None)
+        self._not_before.pop(key, None)
+        self.add(key)
+
+    def _cancel_timer(self, key: Key) -> None:
+        timer = self._timers.pop(key, None)
         if timer is not None:
             timer.cancel()
-        self._timers[key] = loop.call_later(seconds, self.add, key)
 
     def oldest_age(self) -> float:
         """Seconds since the oldest key that waits or is worked on was added; 0 if there is none."""
@@ -94,5 +109,7 @@ class KeyedQueue:
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         pause = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(failures - 1, 20))
         pause = max(pause * random.uniform(0.5, 1.0), least or 0.0)
+        loop = asyncio.get_running_loop()
+        self._not_before[key] = loop.time() + (least if least is not None else min(pause, NEWS_SECONDS))
         logger.warning("%s: trying again in %.1f s: %s", key, pause, error)
         self.add_after(key, pause)

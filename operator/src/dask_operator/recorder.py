@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from dask_operator_api.kinds import API_VERSION
 from dask_operator_api.manifests import Manifest
 
-from dask_operator.errors import ApiError, Conflict, NotFound
+from dask_operator.errors import ApiError, Conflict, NotFound, Refused
 from dask_operator.kube import Kube
 from dask_operator.observed import ClusterView, GroupView
 
@@ -69,7 +69,9 @@ class Recorder:
             try:
                 await self._write(happening)
             except ApiError as error:
-                logger.warning("Event %s not written: %s", happening.reason, error)
+                quiet = isinstance(error, Refused) and error.is_terminating
+                level = logging.DEBUG if quiet else logging.WARNING
+                logger.log(level, "Event %s not written: %s", happening.reason, error)
 
     async def _write(self, happening: Happening) -> None:
         count = self._counts.get(happening.name, (1, 0.0))[0]

@@ -12,6 +12,7 @@ from typing import Any
 from dask_operator.dask_scheduler import DaskSchedulers
 from dask_operator.errors import SchedulerUnreachable
 from dask_operator.observed import PodView, Roster
+from dask_operator.plan.world import Attempt
 from dask_operator.store import Key
 
 logger = logging.getLogger(__name__)
@@ -54,13 +55,14 @@ class SchedulerDesk:
         self._wake = wake
         self._clock = clock
         self._lines: dict[str, _Line] = {}
-        self._retiring: set[str] = set()
-        self._answered: dict[str, float] = {}
+        self._retiring: dict[str, str] = {}
+        """Pod uid → the scheduler's life that is at work on it."""
+        self._attempts: dict[str, Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def roster(self, scheduler: PodView | None) -> Roster | None:
         """What the scheduler in its present life said last; None if it was not asked or does not run."""
-        if scheduler is None or not scheduler.running or scheduler.deleting:
+        if scheduler is None or not scheduler.serving:
             return None
         line = self._lines.get(scheduler.uid)
         roster = line.roster if line else None
@@ -83,13 +85,19 @@ class SchedulerDesk:
         self._spawn(self._take_roster(scheduler, line))
         return None
 
-    def in_flight(self, pods: Iterable[PodView]) -> frozenset[str]:
-        """uids of those Pods whose workers a scheduler is retiring right now."""
-        return frozenset(pod.uid for pod in pods if pod.uid in self._retiring)
+    def in_flight(self, scheduler: PodView | None, pods: Iterable[PodView]) -> frozenset[str]:
+        """uids of those Pods whose workers the scheduler, in its present life, is retiring right now."""
+        life = scheduler_life(scheduler) if scheduler is not None else ""
+        return frozenset(pod.uid for pod in pods if self._retiring.get(pod.uid) == life)
 
-    def answered(self, pods: Iterable[PodView]) -> dict[str, float]:
-        """When the last request to retire each of the Pods was answered; those without one are left out."""
-        return {pod.uid: self._answered[pod.uid] for pod in pods if pod.uid in self._answered}
+    def attempts(self, pods: Iterable[PodView]) -> dict[str, Attempt]:
+        """The last request to retire each of the Pods that has ended; those without one are left out."""
+        return {pod.uid: self._attempts[pod.uid] for pod in pods if pod.uid in self._attempts}
+
+    def forget_attempts(self, pods: Iterable[PodView]) -> None:
+        """Forget what was tried with Pods that are not to go any more."""
+        for pod in pods:
+            self._attempts.pop(pod.uid, None)
 
     def retire(
         self, scheduler: PodView, homes: dict[str, list[str]], seconds: float, keys: Iterable[Key]
@@ -102,7 +110,7 @@ class SchedulerDesk:
             seconds: how long the scheduler may take to move their results.
             keys: whom to wake.
         """
-        self._retiring |= set(homes)
+        self._retiring.update(dict.fromkeys(homes, scheduler_life(scheduler)))
         self._spawn(self._retire(scheduler, homes, seconds, tuple(keys)))
 
     def forget(self, scheduler_uid: str) -> None:
@@ -113,18 +121,18 @@ class SchedulerDesk:
         if line.roster is None or line.roster.reachable:
             return 0.0
         pause = min(LONGEST_PAUSE, UNREACHABLE_PAUSE * 2.0 ** min(line.failures - 1, 10))
-        return line.roster.taken + pause - self._clock()
+        return line.roster.arrived + pause - self._clock()
 
     async def _take_roster(self, scheduler: PodView, line: _Line) -> None:
         life = scheduler_life(scheduler)
         taken = self._clock()
+        with_loads, line.with_loads = line.with_loads, False
         try:
-            with_loads, line.with_loads = line.with_loads, False
             workers = await self._schedulers.workers(scheduler.ip, scheduler.http_port, with_loads)
-            line.roster, line.failures = Roster(life, taken, workers, with_loads), 0
+            line.roster, line.failures = Roster(life, taken, self._clock(), workers, with_loads), 0
         except SchedulerUnreachable as error:
             line.failures += 1
-            line.roster = Roster(life, self._clock(), problem=str(error))
+            line.roster = Roster(life, taken, self._clock(), problem=str(error))
         finally:
             line.asking = False
         waiting, line.waiting = line.waiting, set()
@@ -135,25 +143,25 @@ class SchedulerDesk:
         self, scheduler: PodView, homes: dict[str, list[str]], seconds: float, keys: tuple[Key, ...]
     ) -> None:
         addresses = [address for home in homes.values() for address in home]
+        failure = ""
         try:
             await self._schedulers.retire(scheduler.ip, scheduler.http_port, addresses, seconds)
         except SchedulerUnreachable as error:
+            failure = str(error)
             logger.warning("retiring %d workers of %s: %s", len(addresses), scheduler.name, error)
-        finally:
-            now = self._clock()
-            self._retiring -= set(homes)
-            self._answered.update(dict.fromkeys(homes, now))
-            self._sweep(now)
-        line = self._lines.get(scheduler.uid)
-        if line is not None and line.roster is not None and line.roster.reachable:
-            line.roster = None  # what it said before it answered is of no use now
+        now = self._clock()
+        for uid in homes:
+            if self._retiring.get(uid) == scheduler_life(scheduler):
+                del self._retiring[uid]
+            self._attempts[uid] = Attempt(now, failure)
+        self._sweep(now)
         for key in keys:
             self._wake(key)
 
     def _sweep(self, now: float) -> None:
-        old = [uid for uid, at in self._answered.items() if now - at > REMEMBERED_SECONDS]
+        old = [uid for uid, attempt in self._attempts.items() if now - attempt.at > REMEMBERED_SECONDS]
         for uid in old:
-            del self._answered[uid]
+            del self._attempts[uid]
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

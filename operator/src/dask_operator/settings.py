@@ -1,5 +1,6 @@
 """The operator's settings: one frozen value, read from the environment at start."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,7 +68,9 @@ def _number(env: Mapping[str, str], name: str, default: float, least: float) -> 
         value = float(text)
     except ValueError:
         raise SettingsError(f"{PREFIX}{name}={text!r} is not a number") from None
-    if not value >= least:
+    if not math.isfinite(value):
+        raise SettingsError(f"{PREFIX}{name}={text!r} is not a number that can be counted to")
+    if value < least:
         raise SettingsError(f"{PREFIX}{name}={text!r} is less than {least:g}")
     return value
 

@@ -38,7 +38,7 @@ class Shelf(Generic[View]):
 
     parse: Callable[[Manifest], View]
     objects: dict[tuple[str, str], View] = field(default_factory=dict)
-    _gone: "OrderedDict[str, None]" = field(default_factory=OrderedDict)
+    _gone: "OrderedDict[str, int]" = field(default_factory=OrderedDict)
 
     def apply(self, body: Manifest) -> tuple[View | None, View | None]:
         """Remember ``body`` unless something newer is known.
@@ -47,18 +47,16 @@ class Shelf(Generic[View]):
         """
         view = self.parse(body)
         held = self.objects.get(view.identity)
-        if view.uid in self._gone:
+        if view.version <= self._gone.get(view.uid, -1):
             return held, held
-        if held is not None and held.uid == view.uid and held.version >= view.version:
+        if held is not None and held.version >= view.version:
             return held, held
-        if held is not None and held.uid != view.uid:
-            self._bury(held.uid)
         self.objects[view.identity] = view
         return held, view
 
-    def remove(self, namespace: str, name: str, uid: str) -> View | None:
-        """Forget an object that is gone; gives what was held of it, if it was that very one."""
-        self._bury(uid)
+    def remove(self, namespace: str, name: str, uid: str, version: int) -> View | None:
+        """Forget an object that was gone at ``version``; gives what was held of it, if it was that very one."""
+        self._bury(uid, version)
         held = self.objects.get((namespace, name))
         if held is None or held.uid != uid:
             return None
@@ -70,8 +68,9 @@ class Shelf(Generic[View]):
         present = {body["metadata"].get("uid") for body in listed}
         return [view for view in self.objects.values() if view.uid not in present and view.version <= version]
 
-    def _bury(self, uid: str) -> None:
-        self._gone[uid] = None
+    def _bury(self, uid: str, version: int) -> None:
+        """Remember the version of an object's end: only news later than that bring it back."""
+        self._gone[uid] = max(version, self._gone.get(uid, -1))
         while len(self._gone) > _TOMBSTONES:
             self._gone.popitem(last=False)
 
@@ -96,9 +95,9 @@ class Store:
         self._reindex(before, after)
         return after
 
-    def remove(self, kind: str, namespace: str, name: str, uid: str) -> ObjectView | None:
-        """Forget an object; gives what was held of it."""
-        held = self.shelf(kind).remove(namespace, name, uid)
+    def remove(self, kind: str, namespace: str, name: str, uid: str, version: int) -> ObjectView | None:
+        """Forget an object that was gone at ``version``; gives what was held of it."""
+        held = self.shelf(kind).remove(namespace, name, uid, version)
         self._reindex(held, None)
         return held
 

@@ -14,7 +14,8 @@ class ProgressLine:
     >>> import io
     >>> stream = io.StringIO()
     >>> line = ProgressLine("my-cluster", stream=stream)
-    >>> line.show("waiting for the operator"); line.show("waiting for the operator")
+    >>> line.show("waiting for the operator"), line.show("waiting for the operator")
+    (True, False)
     >>> stream.getvalue()
     'my-cluster: waiting for the operator\\n'
     """

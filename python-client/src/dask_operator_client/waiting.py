@@ -25,12 +25,12 @@ UNNOTICED_SECONDS = 5.0
 """So long without any status means that probably nobody is there to write one."""
 
 GRACE_SECONDS = {
-    Reason.NAME_CONFLICT: 0.0,
     Reason.POD_REFUSED: 0.0,
     Reason.SERVICE_REFUSED: 0.0,
     Reason.INVALID_SPEC: 0.0,
     Reason.CRASH_LOOP: 0.0,
-    # a registry, a quota or a first start may fail once and then be well
+    # a name may be an old cluster's; a registry, a quota or a first start may fail once and then be well
+    Reason.NAME_CONFLICT: 3.0,
     Reason.IMAGE_PULL_FAILED: 5.0,
     Reason.QUOTA_EXCEEDED: 5.0,
     Reason.CONTAINER_FAILED: 10.0,

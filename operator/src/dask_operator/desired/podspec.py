@@ -64,7 +64,9 @@ def merged_env(*layers: Sequence[Manifest]) -> list[Manifest]:
     chosen: dict[str, Manifest] = {}
     for layer in reversed(layers):
         for variable in layer:
-            chosen[str(variable.get("name", ""))] = variable
+            name = str(variable.get("name", ""))
+            chosen.pop(name, None)  # an override stands where its own layer has it, after what it refers to
+            chosen[name] = variable
     return [copy.deepcopy(variable) for variable in chosen.values()]
 
 

@@ -13,8 +13,7 @@ TERMINATION_GRACE_SECONDS = 60
 DRAIN_HOOK_SECONDS = 50
 """Less than the grace period: the container is told to end, and ends well, even if nobody retires the worker."""
 
-_DRAIN_HOOK = {"preStop": {"exec": {"command": ["sleep", str(DRAIN_HOOK_SECONDS)]}}}
-"""Keeps a worker whose Pod is being deleted working until it is retired: it ends with its container."""
+SHORTEST_HOOK_SECONDS = 5
 
 
 def worker_digest(worker: WorkerSpec, cluster_image: str | None) -> str:
@@ -56,6 +55,8 @@ def worker_pod(cluster: ClusterView, group: GroupView, image: str, index: int) -
 
 def _spec(cluster: ClusterView, worker: WorkerSpec, image: str, name: str) -> Manifest:
     address = f"tcp://{names.scheduler_host(cluster.name, cluster.namespace)}:{COMM_PORT}"
+    written = worker.pod.get("terminationGracePeriodSeconds")
+    grace = TERMINATION_GRACE_SECONDS if written is None else int(written)
     defaults = ContainerDefaults(
         name=labels.WORKER,
         image=worker.image or image,
@@ -66,8 +67,14 @@ def _spec(cluster: ClusterView, worker: WorkerSpec, image: str, name: str) -> Ma
             {"name": "DASK_WORKER_NAME", "value": name},
             {"name": "DASK_SCHEDULER_ADDRESS", "value": address},
         ),
-        lifecycle=_DRAIN_HOOK,
+        lifecycle=_drain_hook(grace),
     )
-    spec = filled(worker.pod, defaults)
-    spec.setdefault("terminationGracePeriodSeconds", TERMINATION_GRACE_SECONDS)
-    return spec
+    return {"terminationGracePeriodSeconds": grace, **filled(worker.pod, defaults)}
+
+
+def _drain_hook(grace: int) -> Manifest | None:
+    """Keeps a worker whose Pod is being deleted working until it is retired: the hook ends with the container."""
+    seconds = min(DRAIN_HOOK_SECONDS, grace - (TERMINATION_GRACE_SECONDS - DRAIN_HOOK_SECONDS))
+    if seconds < SHORTEST_HOOK_SECONDS:
+        return None
+    return {"preStop": {"exec": {"command": ["sleep", str(seconds)]}}}

@@ -69,6 +69,11 @@ class PodView(ObjectView):
         return not self.deleting and not self.finished
 
     @property
+    def serving(self) -> bool:
+        """Whether the Dask container runs and will go on: nobody deletes the Pod."""
+        return self.running and not self.deleting
+
+    @property
     def running(self) -> bool:
         """Whether the Dask container runs."""
         return self.state == "running"

@@ -29,7 +29,9 @@ class Roster:
     life: str
     """Which life of which scheduler answered: another life knows nothing of this one's workers."""
     taken: float
-    """When it was asked, in seconds of the operator's monotonic clock."""
+    """When it was asked, in monotonic seconds: what was done to a worker later than that is not in it."""
+    arrived: float
+    """When the answer came."""
     workers: tuple[DaskWorker, ...] = ()
     with_loads: bool = False
     """Whether it was asked for the workers' loads too; otherwise those are 0."""

@@ -1,10 +1,11 @@
 """What to do about a cluster's own objects: the scheduler Pod, the Service, the groups."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from dask_operator_api import names
 from dask_operator_api.kinds import Kind
-from dask_operator_api.manifests import Manifest
+from dask_operator_api.manifests import Manifest, section
 
 from dask_operator.desired import (
     default_group,
@@ -16,6 +17,11 @@ from dask_operator.desired import (
 from dask_operator.desired.metadata import owner_reference
 from dask_operator.observed import ClusterView, GroupView, ObjectView, PodView, Roster, ServiceView
 from dask_operator.observed.roster import place
+from dask_operator.plan.shrinking import RETRY_SECONDS
+from dask_operator.plan.world import ROSTER_MAX_AGE, Attempt, sooner
+
+PAUSE_SECONDS = 5.0
+LONGEST_PAUSE = 300.0
 
 
 @dataclass(frozen=True)
@@ -33,8 +39,13 @@ class ClusterObserved:
     """Every worker Pod of this incarnation."""
     roster: Roster | None
     in_flight: frozenset[str] = frozenset()
-    asked: frozenset[str] = frozenset()
-    """uids of Pods for which a request to retire was answered already."""
+    """uids of Pods for which the scheduler is at work on a request to retire."""
+    attempts: Mapping[str, Attempt] = field(default_factory=dict)
+    """uid → the last request to retire it that has ended."""
+    now: float = 0.0
+    """Monotonic seconds."""
+    wall: float = 0.0
+    """Seconds since the epoch."""
 
     @property
     def own_scheduler(self) -> PodView | None:
@@ -96,19 +107,24 @@ class ClusterPlan:
     """Workers whose Pods are being deleted by somebody: the scheduler shall move their results meanwhile."""
     conflicts: tuple[NameConflict, ...] = ()
     ask: bool = False
+    """Whether a fresh roster is needed."""
+    again: float | None = None
+    """Seconds after which to look again even if nothing happens."""
 
 
 def plan_cluster(seen: ClusterObserved, default_image: str) -> ClusterPlan:
     """Decide what to do about a cluster that is not being deleted."""
     image = cluster_image(seen.cluster, default_image)
-    conflicts = tuple(_conflicts(seen))
     leaving = _leaving(seen)
+    informed = _is_informed(seen)
+    scheduler, pause = _scheduler(seen, image)
     return ClusterPlan(
         image=image,
-        acts=(*_scheduler(seen, image), *_service(seen), *_groups(seen)),
-        retire=leaving if seen.roster is not None and seen.roster.reachable else (),
-        conflicts=conflicts,
-        ask=bool(leaving) and seen.roster is None,
+        acts=(*scheduler, *_service(seen), *_groups(seen)),
+        retire=leaving if informed else (),
+        conflicts=tuple(_conflicts(seen)),
+        ask=bool(leaving) and not informed,
+        again=sooner(pause, RETRY_SECONDS if leaving else None),
     )
 
 
@@ -117,13 +133,23 @@ def cluster_image(cluster: ClusterView, default_image: str) -> str:
     return cluster.spec.image or str(cluster.status.get("image") or "") or default_image
 
 
-def _scheduler(seen: ClusterObserved, image: str) -> list[Create | Delete]:
+def _scheduler(seen: ClusterObserved, image: str) -> tuple[list[Create | Delete], float | None]:
+    """The scheduler Pod: created if missing, replaced if it has ended; and how long to wait with that."""
     pod = seen.scheduler
     if pod is None:
-        return [Create("Pod", scheduler_pod(seen.cluster, image))]
-    if pod.owner == seen.cluster.uid and pod.finished and not pod.deleting:
-        return [Delete("Pod", pod, "the scheduler has ended")]
-    return []
+        return [Create("Pod", scheduler_pod(seen.cluster, image))], None
+    if pod.owner != seen.cluster.uid or not pod.finished or pod.deleting:
+        return [], None
+    pause = pod.created + _replacement_pause(seen) - seen.wall
+    if pause > 0:
+        return [], pause
+    return [Delete("Pod", pod, "the scheduler has ended")], None
+
+
+def _replacement_pause(seen: ClusterObserved) -> float:
+    """The least seconds between the creation of a scheduler and of the next: more for each that there was."""
+    restarts = int(section(seen.cluster.status, "scheduler").get("restarts") or 0)
+    return min(LONGEST_PAUSE, PAUSE_SECONDS * restarts)
 
 
 def _service(seen: ClusterObserved) -> list[Create | Patch]:
@@ -190,11 +216,22 @@ def _passing(view: ObjectView, owner_kind: str) -> bool:
 def _leaving(seen: ClusterObserved) -> tuple[PodView, ...]:
     """Worker Pods that somebody deletes or evicts while the cluster lives, with workers that can be saved."""
     scheduler = seen.own_scheduler
-    if scheduler is None or not scheduler.running:
+    if scheduler is None or not scheduler.serving:
         return ()
-    done = seen.in_flight | seen.asked
-    leaving = [pod for pod in seen.workers if pod.deleting and pod.running and pod.uid not in done]
-    if seen.roster is not None and seen.roster.reachable:
+    leaving = [pod for pod in seen.workers if pod.deleting and pod.running and _worth_asking(seen, pod)]
+    if seen.roster is not None and _is_informed(seen):
         placement = place(seen.roster, seen.workers)
         leaving = [pod for pod in leaving if placement.of(pod)]
     return tuple(leaving)
+
+
+def _is_informed(seen: ClusterObserved) -> bool:
+    """Whether the scheduler has just said which workers it has, and where."""
+    roster = seen.roster
+    return roster is not None and roster.reachable and seen.now - roster.arrived <= ROSTER_MAX_AGE
+
+
+def _worth_asking(seen: ClusterObserved, pod: PodView) -> bool:
+    """Whether to ask the scheduler to retire a Pod's workers: not while it is at it, not again at once."""
+    attempt = seen.attempts.get(pod.uid)
+    return pod.uid not in seen.in_flight and (attempt is None or seen.now - attempt.at >= RETRY_SECONDS)

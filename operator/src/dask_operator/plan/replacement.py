@@ -29,23 +29,33 @@ class Failure:
 
     pod: str
     at: float
+    """When it was noticed, in seconds since the epoch."""
     exit_code: int | None
     message: str
     short: bool
+    """Whether it lived too short to have been of use."""
+    generation: int
+    """The generation of the group whose template it was made from, or of a later one."""
 
     def as_status(self) -> Manifest:
         """One item of ``status.lastFailures``."""
+        known = {} if self.exit_code is None else {"exitCode": self.exit_code}
         return {
             "pod": self.pod,
             "time": rfc3339(self.at),
-            "exitCode": self.exit_code,
             "message": self.message,
             "shortLived": self.short,
+            "generation": self.generation,
+            **known,
         }
 
 
 def failures(
-    group: GroupView, finished: Iterable[PodView], retired: Set[str], scheduler: PodView | None, wall: float
+    group: GroupView,
+    finished: Iterable[PodView],
+    retired: Set[str],
+    scheduler: PodView | None,
+    wall: float,
 ) -> tuple[Failure, ...]:
     """The group's last failures, oldest first, with the Pods in ``finished`` that ended for no good reason.
 
@@ -54,32 +64,39 @@ def failures(
     known = [_from_status(item) for item in items(group.status, "lastFailures")]
     told = {failure.pod for failure in known}
     new = [
-        _from_pod(pod, wall)
+        _from_pod(pod, group, wall)
         for pod in finished
         if pod.uid not in retired and pod.name not in told and not _lost_scheduler(pod, scheduler)
     ]
     return tuple([*known, *new][-KEPT:])
 
 
-def delay(known: tuple[Failure, ...], wall: float) -> float:
-    """Seconds to wait before a worker is replaced: 0 at first, then doubling with each short life."""
-    recent = [failure for failure in known if failure.short and wall - failure.at < WINDOW_SECONDS]
-    if len(recent) <= _FREE:
+def delay(known: tuple[Failure, ...], group: GroupView, wall: float) -> float:
+    """Seconds to wait before a worker is replaced: 0 at first, then longer with each round of short lives.
+
+    Workers that ended at the same time are one round. An edit of the group starts anew.
+    """
+    rounds = {
+        int(failure.at)
+        for failure in known
+        if failure.short and wall - failure.at < WINDOW_SECONDS and failure.generation == group.generation
+    }
+    if len(rounds) <= _FREE:
         return 0.0
-    pause = min(_LONGEST_DELAY, _FIRST_DELAY * 4.0 ** (len(recent) - _FREE - 1))
-    return max(0.0, max(failure.at for failure in recent) + pause - wall)
+    pause = min(_LONGEST_DELAY, _FIRST_DELAY * 4.0 ** (len(rounds) - _FREE - 1))
+    return max(0.0, max(rounds) + pause - wall)
 
 
 def _lost_scheduler(pod: PodView, scheduler: PodView | None) -> bool:
     """Whether a worker ended, and well, because the scheduler that it started with is gone."""
-    alone = scheduler is None or not scheduler.running or scheduler.started > pod.created
+    alone = scheduler is None or not scheduler.serving or scheduler.started > pod.created
     return pod.exit_code == 0 and alone
 
 
-def _from_pod(pod: PodView, wall: float) -> Failure:
+def _from_pod(pod: PodView, group: GroupView, wall: float) -> Failure:
     message = pod.trouble.message if pod.trouble else "the worker ended although nobody retired it"
     short = wall - pod.created < SHORT_LIFE_SECONDS
-    return Failure(pod.name, wall, pod.exit_code, message, short)
+    return Failure(pod.name, wall, pod.exit_code, message, short, group.generation)
 
 
 def _from_status(item: Manifest) -> Failure:
@@ -89,4 +106,5 @@ def _from_status(item: Manifest) -> Failure:
         exit_code=item.get("exitCode"),
         message=str(item.get("message", "")),
         short=bool(item.get("shortLived")),
+        generation=int(item.get("generation") or 0),
     )

@@ -3,7 +3,7 @@
 from dask_operator_api import labels, names
 from dask_operator_api.conditions import Reason
 
-from dask_operator.errors import ApiError, Conflict, NameTaken, Refused
+from dask_operator.errors import ApiError, Conflict, NameTaken, NotFound, Refused
 from dask_operator.intake import is_watched
 from dask_operator.observed import ClusterView
 from dask_operator.observed.roster import placement_of
@@ -16,7 +16,7 @@ from dask_operator.plan.cluster import (
     Patch,
     plan_cluster,
 )
-from dask_operator.reconcile.context import Context, as_retry, in_parallel, names_of, sooner
+from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry, in_parallel, names_of, sooner
 from dask_operator.status import cluster_status
 from dask_operator.status.conditions import connecting_for, lonely
 from dask_operator.store import Key
@@ -39,6 +39,8 @@ async def reconcile_cluster(context: Context, key: Key) -> float | None:
         return None
     try:
         return await _pass(context, key, _observe(context, cluster))
+    except NotFound:
+        return GONE_SECONDS
     except ApiError as error:
         raise as_retry(error) from error
 
@@ -56,8 +58,10 @@ def _observe(context: Context, cluster: ClusterView) -> ClusterObserved:
         groups=context.store.groups_of(*cluster.identity),
         workers=workers,
         roster=context.desk.roster(own),
-        in_flight=context.desk.in_flight(workers),
-        asked=frozenset(context.desk.answered(workers)),
+        in_flight=context.desk.in_flight(own, workers),
+        attempts=context.desk.attempts(pod for pod in workers if pod.deleting),
+        now=context.clock(),
+        wall=context.wall(),
     )
 
 
@@ -70,7 +74,7 @@ async def _pass(context: Context, key: Key, seen: ClusterObserved) -> float | No
     if problem is None:
         retry = await _carry_out(context, key, seen, plan)
     _retire(context, key, seen, plan)
-    return sooner(again, retry, _ask(context, key, seen, plan))
+    return sooner(again, retry, plan.again, _ask(context, key, seen, plan))
 
 
 async def _carry_out(context: Context, key: Key, seen: ClusterObserved, plan: ClusterPlan) -> float | None:
@@ -80,9 +84,8 @@ async def _carry_out(context: Context, key: Key, seen: ClusterObserved, plan: Cl
     try:
         await in_parallel(plan.acts, act, len(plan.acts))
     except Refused as error:
-        reason = Reason.SERVICE_REFUSED if "service" in str(error).lower() else Reason.POD_REFUSED
-        context.recorder.tell(seen.cluster, reason, str(error), warning=True)
-        context.refuse(key, (seen.cluster.generation,), reason, error)
+        reason = Reason.SERVICE_REFUSED if error.kind == "Service" else Reason.POD_REFUSED
+        context.refuse(key, seen.cluster, (seen.cluster.generation,), reason, error)
         return 0.0
     return None
 
@@ -127,7 +130,7 @@ def _retire(context: Context, key: Key, seen: ClusterObserved, plan: ClusterPlan
 
 def _ask(context: Context, key: Key, seen: ClusterObserved, plan: ClusterPlan) -> float | None:
     scheduler = seen.own_scheduler
-    if scheduler is None or not scheduler.running:
+    if scheduler is None or not scheduler.serving:
         return None
     if plan.ask:
         return context.desk.ask(scheduler, key)

@@ -8,7 +8,7 @@ from typing import TypeVar
 from dask_operator_api.conditions import Reason
 from dask_operator_api.manifests import Manifest
 
-from dask_operator.errors import ApiError, NameTaken, NotFound, Refused, TryAgain
+from dask_operator.errors import ApiError, NameTaken, Refused, TryAgain
 from dask_operator.intake import Intake
 from dask_operator.kube import Kube
 from dask_operator.observed import ClusterView, GroupView, ObjectView, PodView, Roster
@@ -23,6 +23,9 @@ STATUS_SECONDS = 1.0
 
 REFUSED_SECONDS = 60.0
 """Seconds until a refused object is tried again although nobody has edited anything."""
+
+GONE_SECONDS = 1.0
+"""Seconds until another look after something was gone: mostly the object itself, and the news is on its way."""
 
 PASSING_SECONDS = 10.0
 """The same for what others can mend: a quota, a name that is taken."""
@@ -72,13 +75,29 @@ class Context:
             return None, None
         return held.problem, left
 
-    def refuse(self, key: Key, generations: tuple[int, ...], reason: Reason, error: Refused) -> float:
-        """Remember a refusal; gives the seconds until the next try."""
+    def refuse(
+        self,
+        key: Key,
+        about: ClusterView | GroupView,
+        generations: tuple[int, ...],
+        reason: Reason,
+        error: Refused,
+    ) -> None:
+        """Remember a refusal, and tell it in an Event, unless everything there is about to go anyway."""
+        if not error.is_terminating:
+            self.recorder.tell(about, _reason(reason, error), str(error), warning=True)
         passing = error.is_quota or isinstance(error, NameTaken)
-        seconds = PASSING_SECONDS if passing else REFUSED_SECONDS
+        seconds = PASSING_SECONDS if passing or error.is_terminating else REFUSED_SECONDS
         problem = Problem(_reason(reason, error), str(error))
         self._problems[key] = _Remembered(problem, generations, self.clock() + seconds)
-        return seconds
+
+    def settle(self, group_uid: str, numbers: set[int]) -> None:
+        """The Pods of workers with these numbers are known to have been made."""
+        left = self.uncertain.get(group_uid, set()) - numbers
+        if left:
+            self.uncertain[group_uid] = left
+        else:
+            self.uncertain.pop(group_uid, None)
 
     def forget(self, key: Key) -> None:
         """Forget an object that is gone."""
@@ -120,7 +139,7 @@ class Context:
         if not scheduler.ready:
             return None
         interval = min(15.0, max(0.25, waited / 4))
-        age = self.clock() - roster.taken if roster is not None else interval
+        age = self.clock() - roster.arrived if roster is not None else interval
         if age < interval:
             return interval - age
         return self.desk.ask(scheduler, key)
@@ -165,10 +184,8 @@ def sooner(*times: float | None) -> float | None:
 
 
 def as_retry(error: ApiError) -> ApiError:
-    """An error as the queue understands it: what is gone or has changed is worth a fresh look."""
-    if isinstance(error, (TryAgain, Refused)):
-        return error
-    return TryAgain(str(error), 1.0 if isinstance(error, NotFound) else None)
+    """An error as the queue understands it: what has changed is worth a fresh look."""
+    return error if isinstance(error, (TryAgain, Refused)) else TryAgain(str(error))
 
 
 def names_of(pods: Iterable[PodView]) -> str:

@@ -7,9 +7,10 @@ from dask_operator_api.conditions import Reason
 from dask_operator.desired import worker_pod
 from dask_operator.errors import ApiError, Conflict, NotFound, Refused, TryAgain, Uncertain
 from dask_operator.observed import ClusterView, GroupView
-from dask_operator.observed.roster import placement_of
-from dask_operator.plan.group import GroupObserved, GroupPlan, Removal, belongs, plan_group
-from dask_operator.reconcile.context import Context, as_retry, in_parallel, names_of, sooner
+from dask_operator.plan.cluster import cluster_image
+from dask_operator.plan.group import belongs, plan_group
+from dask_operator.plan.world import GroupObserved, GroupPlan, Removal
+from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry, in_parallel, names_of, sooner
 from dask_operator.status import group_status, waiting_status
 from dask_operator.status.conditions import connecting_for, lonely
 from dask_operator.store import Key
@@ -31,9 +32,10 @@ async def reconcile_group(context: Context, key: Key) -> float | None:
         return await _wait_for_cluster(context, key, group)
     if not belongs(group, cluster) or not cluster.status.get("image"):
         return None
-    seen = _observe(context, group, cluster)
     try:
-        return await _pass(context, key, cluster, seen)
+        return await _pass(context, key, group, cluster)
+    except NotFound:
+        return GONE_SECONDS
     except ApiError as error:
         raise as_retry(error) from error
 
@@ -47,33 +49,38 @@ async def _wait_for_cluster(context: Context, key: Key, group: GroupView) -> flo
         return None
 
 
-def _observe(context: Context, group: GroupView, cluster: ClusterView) -> GroupObserved:
+def _observe(context: Context, group: GroupView, cluster: ClusterView, held: bool) -> GroupObserved:
     related = context.store.pods_of(group.namespace, cluster.name)
     scheduler = next((p for p in related if p.component == "scheduler" and p.owner == cluster.uid), None)
     pods = tuple(pod for pod in related if pod.owner == group.uid)
+    context.settle(group.uid, {pod.index for pod in pods})
     return GroupObserved(
         group=group,
         cluster=cluster,
         scheduler=scheduler,
         pods=pods,
         roster=context.desk.roster(scheduler),
-        in_flight=context.desk.in_flight(pods),
-        answered=context.desk.answered(pods),
+        siblings=tuple(pod for pod in related if pod.cluster_uid == cluster.uid and pod.group),
+        in_flight=context.desk.in_flight(scheduler, pods),
+        attempts=context.desk.attempts(pods),
+        held=held,
         uncertain=frozenset(context.uncertain.get(group.uid, ())),
         now=context.clock(),
         wall=context.wall(),
     )
 
 
-async def _pass(context: Context, key: Key, cluster: ClusterView, seen: GroupObserved) -> float | None:
+async def _pass(context: Context, key: Key, group: GroupView, cluster: ClusterView) -> float | None:
+    problem, retry = context.problem(key, (group.generation, cluster.generation))
+    seen = _observe(context, group, cluster, held=problem is not None)
     plan = plan_group(seen)
-    generations = (seen.group.generation, cluster.generation)
-    problem, retry = context.problem(key, generations)
+    leaving = {drain.uid for drain in plan.drains}
+    context.desk.forget_attempts(pod for pod in seen.pods if pod.alive and pod.uid not in leaving)
     status = group_status(seen, plan, problem)
     intent = any(status[name] != seen.group.status.get(name) for name in ("draining", "lastWorkerIndex"))
     again = await context.write_status(key, seen.group, status, urgent=intent)
     await _remove(context, seen, plan)
-    if plan.create and problem is None:
+    if plan.create:
         retry = await _create(context, key, cluster, seen, plan)
     _retire(context, key, seen, plan)
     return sooner(again, retry, plan.again, _ask(context, key, seen, plan))
@@ -106,8 +113,8 @@ async def _create(
     try:
         await in_parallel(plan.create, create, context.settings.pod_creates)
     except Refused as error:
-        context.recorder.tell(seen.group, Reason.POD_REFUSED, str(error), warning=True)
-        context.refuse(key, (seen.group.generation, cluster.generation), Reason.POD_REFUSED, error)
+        generations = (seen.group.generation, cluster.generation)
+        context.refuse(key, seen.group, generations, Reason.POD_REFUSED, error)
         return 0.0
     context.recorder.tell(
         seen.group, "WorkersCreated", f"created {len(plan.create)} workers, up to number {plan.last_index}"
@@ -116,18 +123,16 @@ async def _create(
 
 
 async def _create_worker(context: Context, cluster: ClusterView, group: GroupView, index: int) -> None:
-    body = worker_pod(cluster, group, str(cluster.status["image"]), index)
-    uncertain = context.uncertain.setdefault(group.uid, set())
+    image = cluster_image(cluster, context.settings.default_image)
+    body = worker_pod(cluster, group, image, index)
     try:
         answer = await context.kube.create("Pod", body)
     except Uncertain:
-        uncertain.add(index)
+        context.uncertain.setdefault(group.uid, set()).add(index)
         raise
     except Conflict as error:
         answer = await _existing(context, body["metadata"]["namespace"], body["metadata"]["name"], error)
-    uncertain.discard(index)
-    if not uncertain:
-        context.uncertain.pop(group.uid, None)
+    context.settle(group.uid, {index})
     context.intake.saw("Pod", answer)
 
 
@@ -143,8 +148,7 @@ def _retire(context: Context, key: Key, seen: GroupObserved, plan: GroupPlan) ->
     """Have the scheduler move the results of the workers that are to go."""
     if not plan.retire or seen.scheduler is None or seen.roster is None:
         return
-    placement = placement_of(seen.roster, seen.pods)
-    homes = {pod.uid: [worker.address for worker in placement.of(pod)] for pod in plan.retire}
+    homes = {pod.uid: [worker.address for worker in seen.placement.of(pod)] for pod in plan.retire}
     seconds = max(RETIRE_SECONDS, seen.group.spec.worker.drain_timeout)
     context.desk.retire(seen.scheduler, homes, seconds, (key,))
     context.recorder.tell(
@@ -155,11 +159,11 @@ def _retire(context: Context, key: Key, seen: GroupObserved, plan: GroupPlan) ->
 def _ask(context: Context, key: Key, seen: GroupObserved, plan: GroupPlan) -> float | None:
     """Ask the scheduler what it knows, where the plan needs it or Ready workers are missing from it."""
     scheduler = seen.scheduler
-    if scheduler is None or not scheduler.running:
+    if scheduler is None or not scheduler.serving:
         return None
     if plan.ask:
         return context.desk.ask(scheduler, key, with_loads=True)
-    alone = lonely(seen.pods, placement_of(seen.roster, seen.pods))
+    alone = lonely(seen.pods, seen.placement)
     if not alone:
         return None
     waited = connecting_for(alone, scheduler, context.wall())

@@ -7,16 +7,15 @@ from dask_operator_api.manifests import Manifest, items, section
 from dask_operator.desired.scheduler import COMM_PORT
 from dask_operator.observed import GroupView, PodView
 from dask_operator.observed.pods import DASHBOARD_PORT
-from dask_operator.observed.roster import placement_of
 from dask_operator.plan.cluster import ClusterObserved, ClusterPlan
 from dask_operator.status.conditions import (
     Condition,
+    Connections,
     Counts,
     Problem,
     connection,
     count,
     first_trouble,
-    lonely,
     merged,
 )
 
@@ -36,14 +35,17 @@ def cluster_status(
 ) -> Manifest:
     """The status of a cluster that is not being deleted."""
     cluster = seen.cluster
-    placement = placement_of(seen.roster, seen.workers)
-    counts = count(seen.workers, placement, sum(group.spec.worker.replicas for group in seen.groups))
+    connections = Connections.of(seen.roster, seen.workers, seen.own_scheduler)
     default = next((g for g in seen.groups if g.name == names.default_group_name(cluster.name)), None)
+    desired = sum(group.spec.worker.replicas for group in seen.groups)
+    if default is None:
+        desired += cluster.spec.worker.replicas
+    counts = count(seen.workers, connections, desired, cluster.status)
     ready = _ready(seen, plan, problem)
     conditions = [
         ready,
         _workers_ready(seen, counts),
-        connection(lonely(seen.workers, placement), seen.own_scheduler, seen.roster, counts, wall),
+        connection(seen.workers, connections, counts, cluster.status, wall),
     ]
     host = names.scheduler_host(cluster.name, cluster.namespace)
     return {

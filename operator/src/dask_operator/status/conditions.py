@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dask_operator_api.conditions import ConditionType, Reason
-from dask_operator_api.manifests import Manifest, items
+from dask_operator_api.manifests import Manifest, items, section
 
 from dask_operator.observed import PodView, Roster, Trouble
-from dask_operator.observed.roster import Placement
+from dask_operator.observed.roster import Placement, placement_of
 from dask_operator.plan.drains import rfc3339
 
 CONNECT_SECONDS = 30.0
@@ -84,11 +84,38 @@ class Counts:
         }
 
 
-def count(pods: Sequence[PodView], placement: Placement, desired: int) -> Counts:
-    """Count worker Pods. ``connected`` are those with a worker process that the scheduler knows."""
+@dataclass(frozen=True)
+class Connections:
+    """Which workers the scheduler knows, or that this is not known just now."""
+
+    placement: Placement
+    known: bool
+    scheduler: PodView | None
+    problem: str = ""
+    """Why the scheduler could not be asked."""
+
+    @classmethod
+    def of(
+        cls, roster: Roster | None, workers: Sequence[PodView], scheduler: PodView | None
+    ) -> "Connections":
+        """What is known. A scheduler that does not run has nobody connected; one not asked yet may have all."""
+        serving = scheduler is not None and scheduler.serving
+        problem = roster.problem if roster is not None else ""
+        known = not serving or (roster is not None and roster.reachable)
+        return cls(placement_of(roster, workers), known or bool(problem), scheduler, problem)
+
+
+def count(pods: Sequence[PodView], connections: Connections, desired: int, status: Manifest) -> Counts:
+    """Count worker Pods. ``connected`` are those with a worker process that the scheduler knows.
+
+    While that is not known, the number in ``status`` stands.
+    """
     alive = [pod for pod in pods if pod.alive]
-    ready = [pod for pod in alive if pod.ready]
-    return Counts(desired, len(ready), sum(1 for pod in alive if placement.of(pod)))
+    ready = sum(1 for pod in alive if pod.ready)
+    connected = sum(1 for pod in alive if connections.placement.of(pod))
+    if not connections.known:
+        connected = min(len(alive), int(section(status, "workers").get("connected") or 0))
+    return Counts(desired, ready, connected)
 
 
 def lonely(pods: Iterable[PodView], placement: Placement) -> list[PodView]:
@@ -103,19 +130,24 @@ def connecting_for(alone: Iterable[PodView], scheduler: PodView | None, wall: fl
 
 
 def connection(
-    alone: Sequence[PodView], scheduler: PodView | None, roster: Roster | None, counts: Counts, wall: float
+    pods: Sequence[PodView], connections: Connections, counts: Counts, status: Manifest, wall: float
 ) -> Condition:
-    """Whether every wanted worker is known to the scheduler; ``alone`` are the Ready ones that are not."""
+    """Whether every wanted worker is known to the scheduler. While it is not known, ``status`` stands."""
     kind = ConditionType.WORKERS_CONNECTED
+    before = next((item for item in items(status, "conditions") if item.get("type") == kind.value), None)
+    if not connections.known and before is not None:
+        same = str(before.get("message", ""))
+        return Condition(kind, before.get("status") == "True", Reason(before["reason"]), same)
+    alone = lonely(pods, connections.placement)
     message = f"{counts.connected} of {counts.desired} workers are connected to the scheduler"
     if not alone and counts.connected >= counts.desired:
         return Condition(kind, True, Reason.ALL_CONNECTED, message)
     if not alone:
         return Condition(kind, False, Reason.WORKERS_STARTING, message)
     message += f"; {len(alone)} that are Ready are not, {min(pod.name for pod in alone)} among them"
-    if roster is not None and not roster.reachable:
-        message += f"; the scheduler does not answer: {roster.problem}"
-    if connecting_for(alone, scheduler, wall) < CONNECT_SECONDS:
+    if connections.problem:
+        message += f"; the scheduler does not answer: {connections.problem}"
+    if connecting_for(alone, connections.scheduler, wall) < CONNECT_SECONDS:
         return Condition(kind, False, Reason.CONNECTING, message)
     hint = "; see the worker's log: its image may hold another version of distributed"
     return Condition(kind, False, Reason.NOT_CONNECTING, message + hint)

@@ -5,16 +5,15 @@ from dask_operator_api.conditions import ConditionType, Reason
 from dask_operator_api.manifests import Manifest
 
 from dask_operator.observed import GroupView
-from dask_operator.observed.roster import placement_of
-from dask_operator.plan.group import GroupObserved, GroupPlan
+from dask_operator.plan.world import GroupObserved, GroupPlan
 from dask_operator.status.conditions import (
     Condition,
+    Connections,
     Counts,
     Problem,
     connection,
     count,
     first_trouble,
-    lonely,
     merged,
 )
 
@@ -36,8 +35,8 @@ def waiting_status(group: GroupView, reason: Reason, message: str, wall: float) 
 def group_status(seen: GroupObserved, plan: GroupPlan, problem: Problem | None) -> Manifest:
     """The status of a group whose cluster is there."""
     group = seen.group
-    placement = placement_of(seen.roster, seen.pods)
-    counts = count(seen.pods, placement, group.spec.worker.replicas)
+    connections = Connections.of(seen.roster, seen.siblings or seen.pods, seen.scheduler)
+    counts = count(seen.pods, connections, group.spec.worker.replicas, group.status)
     return {
         "observedGeneration": group.generation,
         "replicas": sum(1 for pod in seen.pods if pod.alive),
@@ -51,7 +50,7 @@ def group_status(seen: GroupObserved, plan: GroupPlan, problem: Problem | None) 
             group.status,
             [
                 _ready(seen, counts, problem),
-                connection(lonely(seen.pods, placement), seen.scheduler, seen.roster, counts, seen.wall),
+                connection(seen.pods, connections, counts, group.status, seen.wall),
                 _blocked(plan),
             ],
             group.generation,

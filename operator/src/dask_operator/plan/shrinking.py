@@ -1,0 +1,149 @@
+"""Who goes when a group shrinks, and how each of them is helped on its way."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dask_operator_api.conditions import Reason
+
+from dask_operator.observed import PodView
+from dask_operator.observed.roster import Placement
+from dask_operator.plan.drains import Drain
+from dask_operator.plan.victims import needs_scheduler, rank
+from dask_operator.plan.world import (
+    Attempt,
+    Blocked,
+    GroupObserved,
+    GroupPlan,
+    Removal,
+    blocked_before,
+    sooner,
+    unreachable_since,
+)
+
+RETRY_SECONDS = 10.0
+"""Seconds between two attempts to retire workers that the scheduler could not let go."""
+
+EXIT_SECONDS = 10.0
+"""Seconds that a retired worker has to end by itself before its Pod is deleted."""
+
+_NO_ROOM = (
+    "the scheduler cannot let the chosen workers go: the remaining ones have no room for their results, or they "
+    "hold an actor. Release results, add workers, or wait for drainTimeoutSeconds"
+)
+
+
+def shrink(seen: GroupObserved, plan: GroupPlan, staying: Sequence[PodView], excess: int) -> GroupPlan:
+    """Choose ``excess`` of the workers. Those that may hold results only by what the scheduler says now."""
+    safe = [pod for pod in staying if not needs_scheduler(pod) or not seen.scheduler_lives]
+    chosen = [ranked.pod for ranked in rank(safe, Placement())][:excess]
+    plan = replace(plan, remove=(*plan.remove, *(Removal(pod, "never held results") for pod in chosen)))
+    excess -= len(chosen)
+    if excess == 0:
+        return plan
+    rest = [pod for pod in staying if pod not in chosen]
+    if not seen.fresh:
+        return replace(plan, ask=True)
+    if seen.roster is not None and not seen.roster.reachable:
+        return _shrink_blind(seen, plan, rest, excess, seen.roster.problem)
+    victims = rank(rest, seen.placement)[:excess]
+    drains = tuple(Drain(v.pod.uid, v.pod.name, seen.wall) for v in victims)
+    return replace(plan, drains=(*plan.drains, *drains))
+
+
+def _shrink_blind(
+    seen: GroupObserved, plan: GroupPlan, pods: Sequence[PodView], excess: int, problem: str
+) -> GroupPlan:
+    """The scheduler does not answer: nobody is chosen until the user's own limit has passed."""
+    limit = seen.group.spec.worker.drain_timeout
+    since = unreachable_since(seen.group)
+    waited = 0.0 if since is None else seen.wall - since
+    if waited >= limit:
+        why = f"the scheduler has not answered for {waited:.0f} s"
+        victims = rank(pods, Placement())[:excess]
+        return replace(plan, remove=(*plan.remove, *(Removal(v.pod, why) for v in victims)))
+    message = f"{excess} workers are to go, and the scheduler does not answer: {problem}"
+    again = sooner(plan.again, RETRY_SECONDS, limit - waited)
+    return replace(plan, blocked=Blocked(Reason.SCHEDULER_UNREACHABLE, message), ask=True, again=again)
+
+
+def advance_drains(seen: GroupObserved, plan: GroupPlan) -> GroupPlan:
+    """Take each worker that is to go one step further."""
+    pods = {pod.uid: pod for pod in seen.pods if pod.alive}
+    for drain in plan.drains:
+        pod = pods.get(drain.uid)
+        if pod is None or pod.uid in seen.in_flight:
+            continue
+        if not pod.running or not seen.scheduler_lives:
+            gone = Removal(pod, "its results went with its container or its scheduler")
+            plan = replace(plan, remove=(*plan.remove, gone))
+        elif not _informed(seen, pod):
+            plan = replace(plan, ask=True)
+        else:
+            plan = _advance(seen, plan, drain, pod)
+    return _still_blocked(seen, plan)
+
+
+def _informed(seen: GroupObserved, pod: PodView) -> bool:
+    """Whether the roster is young, and younger than the last attempt to retire the Pod's workers."""
+    attempt = seen.attempts.get(pod.uid)
+    asked = seen.roster.taken if seen.roster is not None else 0.0
+    return seen.fresh and (attempt is None or asked >= attempt.at)
+
+
+def _advance(seen: GroupObserved, plan: GroupPlan, drain: Drain, pod: PodView) -> GroupPlan:
+    assert seen.roster is not None
+    attempt = seen.attempts.get(pod.uid)
+    workers = seen.placement.of(pod)
+    if seen.roster.reachable and not workers:
+        return _let_go(seen, plan, drain, pod)
+    blocked = _why_blocked(seen.roster.problem, attempt)
+    limit = seen.group.spec.worker.drain_timeout
+    left = drain.since + limit - seen.wall
+    if blocked is not None and left <= 0:
+        why = f"not retired within drainTimeoutSeconds ({limit:.0f})"
+        lost = sum(worker.results for worker in workers)
+        return replace(plan, remove=(*plan.remove, Removal(pod, why, lost)))
+    if blocked is not None:
+        again = sooner(plan.again, RETRY_SECONDS, left)
+        plan = replace(plan, blocked=plan.blocked or blocked, again=again, ask=not seen.roster.reachable)
+    if seen.roster.reachable and (attempt is None or seen.now - attempt.at >= RETRY_SECONDS):
+        plan = replace(plan, retire=(*plan.retire, pod))
+    return plan
+
+
+def _why_blocked(unreachable: str, attempt: Attempt | None) -> Blocked | None:
+    """Why a worker that the scheduler still has does not go; None if it was not tried yet."""
+    if unreachable:
+        return Blocked(Reason.SCHEDULER_UNREACHABLE, f"the scheduler does not answer: {unreachable}")
+    if attempt is None:
+        return None
+    if attempt.failure:
+        return Blocked(Reason.SCHEDULER_UNREACHABLE, f"the scheduler could not be asked: {attempt.failure}")
+    return Blocked(Reason.NO_ROOM_FOR_RESULTS, _NO_ROOM)
+
+
+def _let_go(seen: GroupObserved, plan: GroupPlan, drain: Drain, pod: PodView) -> GroupPlan:
+    """The scheduler does not have the worker: once retired, its container ends by itself within seconds.
+
+    One that was never asked to retire was unknown when it was chosen, and may have connected since: it goes when a
+    roster taken after the choice does not have it either.
+    """
+    assert seen.roster is not None
+    attempt = seen.attempts.get(pod.uid)
+    chosen_ago = seen.wall - drain.since - 1.0  # what is stored is cut to full seconds
+    if attempt is None and chosen_ago <= 0:
+        return replace(plan, again=sooner(plan.again, 1.0 - chosen_ago))
+    if attempt is None and seen.now - seen.roster.taken >= chosen_ago:
+        return replace(plan, ask=True)
+    left = 0.0 if attempt is None else attempt.at + EXIT_SECONDS - seen.now
+    if left > 0:
+        return replace(plan, again=sooner(plan.again, left))
+    return replace(plan, remove=(*plan.remove, Removal(pod, "retired" if attempt else "never held results")))
+
+
+def _still_blocked(seen: GroupObserved, plan: GroupPlan) -> GroupPlan:
+    """While an answer is awaited, what was said before still stands."""
+    awaited = plan.ask or bool(seen.in_flight) or bool(plan.retire)
+    if plan.blocked is None and awaited:
+        return replace(plan, blocked=blocked_before(seen.group))
+    return plan

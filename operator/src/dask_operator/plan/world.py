@@ -1,0 +1,136 @@
+"""What decisions about a group are made from, and what they come to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dask_operator_api.conditions import ConditionType, Reason
+from dask_operator_api.manifests import Manifest, items
+
+from dask_operator.observed import ClusterView, GroupView, PodView, Roster
+from dask_operator.observed.objects import timestamp
+from dask_operator.observed.roster import Placement, placement_of
+from dask_operator.plan.drains import Drain
+from dask_operator.plan.replacement import Failure
+
+ROSTER_MAX_AGE = 2.0
+"""Seconds: victims are chosen by what the scheduler said at most this long ago."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A request to retire a worker that has ended."""
+
+    at: float
+    """When, in monotonic seconds."""
+    failure: str = ""
+    """Why the request failed; empty where the scheduler answered, whatever it could do."""
+
+
+@dataclass(frozen=True)
+class GroupObserved:
+    """All that decisions about a group are made from."""
+
+    group: GroupView
+    cluster: ClusterView | None
+    scheduler: PodView | None
+    """The cluster's scheduler Pod."""
+    pods: tuple[PodView, ...]
+    roster: Roster | None
+    """What the scheduler said last, if it was asked in its present life."""
+    siblings: tuple[PodView, ...] = ()
+    """Every worker Pod of the cluster, this group's among them: the roster names them all."""
+    in_flight: frozenset[str] = frozenset()
+    """uids of Pods for which the scheduler is at work on a request to retire."""
+    attempts: Mapping[str, Attempt] = field(default_factory=dict)
+    """uid → the last request to retire it that has ended."""
+    uncertain: frozenset[int] = frozenset()
+    """Numbers of workers of whose creation nobody knows the outcome."""
+    held: bool = False
+    """Whether the API server has just refused a worker of this very template: none is created for a while."""
+    now: float = 0.0
+    """Monotonic seconds."""
+    wall: float = 0.0
+    """Seconds since the epoch."""
+
+    @property
+    def scheduler_lives(self) -> bool:
+        """Whether a scheduler runs: without one no worker holds a result that anybody can ask for."""
+        return self.scheduler is not None and self.scheduler.serving
+
+    @property
+    def fresh(self) -> bool:
+        """Whether there is an answer young enough to choose by, be it that nobody answers."""
+        roster = self.roster
+        if roster is None or self.now - roster.arrived > ROSTER_MAX_AGE:
+            return False
+        return roster.with_loads or not roster.reachable
+
+    @property
+    def placement(self) -> Placement:
+        """Which worker processes run in which Pod."""
+        return placement_of(self.roster, self.siblings or self.pods)
+
+
+@dataclass(frozen=True)
+class Removal:
+    """A Pod to delete, and why."""
+
+    pod: PodView
+    why: str
+    lost_results: int = 0
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """Why workers that should go cannot."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True)
+class GroupPlan:
+    """What to do now. Nothing in it waits."""
+
+    create: tuple[int, ...] = ()
+    """Numbers of the workers to create."""
+    last_index: int = 0
+    """The highest number ever given: to be stored before any of ``create`` is made."""
+    remove: tuple[Removal, ...] = ()
+    drains: tuple[Drain, ...] = ()
+    """Workers that are on their way out: to be stored before any of ``retire`` is asked for."""
+    retire: tuple[PodView, ...] = ()
+    """Pods whose workers the scheduler shall retire now."""
+    blocked: Blocked | None = None
+    ask: bool = False
+    """Whether a fresh roster is needed."""
+    failures: tuple[Failure, ...] = ()
+    again: float | None = None
+    """Seconds after which to look again even if nothing happens."""
+
+
+def blocked_before(group: GroupView) -> Blocked | None:
+    """What the group's ``DrainBlocked`` condition says, if it is True."""
+    held = _drain_blocked(group)
+    return Blocked(Reason(held["reason"]), str(held.get("message", ""))) if held else None
+
+
+def unreachable_since(group: GroupView) -> float | None:
+    """Since when (epoch seconds) nobody could be chosen because the scheduler does not answer."""
+    held = _drain_blocked(group)
+    if not held or held.get("reason") != Reason.SCHEDULER_UNREACHABLE.value:
+        return None
+    return timestamp(held.get("lastTransitionTime"))
+
+
+def _drain_blocked(group: GroupView) -> Manifest | None:
+    for condition in items(group.status, "conditions"):
+        if condition.get("type") == ConditionType.DRAIN_BLOCKED.value and condition.get("status") == "True":
+            return condition
+    return None
+
+
+def sooner(*times: float | None) -> float | None:
+    """The smallest of the times that are given."""
+    given = [time for time in times if time is not None]
+    return min(given) if given else None

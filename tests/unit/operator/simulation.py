@@ -1,0 +1,332 @@
+"""A small world around the real pass over a group: an API server, a kubelet and a Dask scheduler in memory.
+
+Time moves only by :meth:`World.tick`. What must never happen is asserted where it would happen: in the fakes.
+"""
+
+import asyncio
+import copy
+from dataclasses import dataclass, field
+from typing import cast
+
+from dask_operator.dask_scheduler import DaskSchedulers
+from dask_operator.errors import ApiError, Conflict, NotFound, Refused, SchedulerUnreachable, Uncertain
+from dask_operator.intake import Intake
+from dask_operator.kube import Kube
+from dask_operator.observed import DaskWorker
+from dask_operator.observed.pods import pod_view
+from dask_operator.plan.drains import rfc3339
+from dask_operator.queue import KeyedQueue
+from dask_operator.reconcile import Context, reconcile
+from dask_operator.recorder import Recorder
+from dask_operator.retirement import SchedulerDesk
+from dask_operator.settings import Settings
+from dask_operator.store import Key, Store
+from dask_operator_api.kinds import Kind
+from dask_operator_api.manifests import Manifest, items, section
+from worlds import NOW, WALL, cluster_body, group_body, scheduler_body
+
+KEY = Key(Kind.WORKER_GROUP, "ns", "c-default")
+LIMIT_SECONDS = 600
+MOST_PASSES = 40
+"""More passes than this without time moving on is a hot loop."""
+
+
+class Crash(Exception):
+    """The operator's process is killed."""
+
+
+@dataclass
+class Waiting:
+    """Stands in for the queue: remembers only that the group is to be looked at."""
+
+    keys: set[Key] = field(default_factory=set)
+
+    def add(self, key: Key) -> None:
+        self.keys.add(key)
+
+
+@dataclass
+class FakeScheduler:
+    """A Dask scheduler: the workers that it knows, by Pod name."""
+
+    known: dict[str, str] = field(default_factory=dict)
+    closing: set[str] = field(default_factory=set)
+    silent: bool = False
+    full: bool = False
+
+    async def workers(self, host: str, port: int, with_loads: bool) -> tuple[DaskWorker, ...]:
+        if self.silent:
+            raise SchedulerUnreachable("connection refused")
+        return tuple(DaskWorker(f"tcp://{ip}:40000", name, ip, results=1) for name, ip in self.known.items())
+
+    async def retire(self, host: str, port: int, addresses: list[str], seconds: float) -> None:
+        if self.silent:
+            raise SchedulerUnreachable("connection refused")
+        for name, ip in list(self.known.items()):
+            if f"tcp://{ip}:40000" in addresses and not self.full:
+                del self.known[name]
+                self.closing.add(name)
+
+
+class FakeKube:
+    """An API server: objects by kind and name, and the events that a watch would tell."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self.objects: dict[tuple[str, str], Manifest] = {}
+        self.events: list[tuple[str, Manifest]] = []
+        self.version = 10
+        self.ever_created: set[str] = set()
+        self.crash_after: int | None = None
+        self.timeouts: list[bool] = []
+        """For the next creates that time out: whether each takes effect."""
+        self.refusal: Refused | None = None
+
+    def put(self, kind: str, body: Manifest) -> Manifest:
+        self.version += 1
+        body["metadata"]["resourceVersion"] = str(self.version)
+        self.objects[(kind, body["metadata"]["name"])] = body
+        self.events.append(("MODIFIED", copy.deepcopy(body)))
+        return copy.deepcopy(body)
+
+    def drop(self, kind: str, name: str) -> None:
+        self.events.append(("DELETED", copy.deepcopy(self.objects.pop((kind, name)))))
+
+    def pods(self) -> list[Manifest]:
+        return [body for (kind, _), body in self.objects.items() if kind == "Pod"]
+
+    def _one_call(self) -> None:
+        if self.crash_after is None:
+            return
+        self.crash_after -= 1
+        if self.crash_after < 0:
+            self.crash_after = None
+            raise Crash
+
+    async def get(self, kind: str, namespace: str, name: str) -> Manifest:
+        self._one_call()
+        if (kind, name) not in self.objects:
+            raise NotFound(name)
+        return copy.deepcopy(self.objects[(kind, name)])
+
+    async def create(self, kind: str, body: Manifest) -> Manifest:
+        self._one_call()
+        name = body["metadata"]["name"]
+        if self.refusal is not None:
+            raise self.refusal
+        outcome = self.timeouts.pop() if self.timeouts else None
+        if outcome is False:
+            raise Uncertain("timed out")
+        if (kind, name) in self.objects:
+            raise Conflict("already exists")
+        assert name not in self.ever_created, "a worker's name was given twice"
+        self.ever_created.add(name)
+        made = copy.deepcopy(body)
+        made["metadata"] |= {
+            "uid": f"uid-of-{name}",
+            "creationTimestamp": rfc3339(self._world.wall()),
+        }
+        answer = self.put(kind, made)
+        self._world.check_number_of_pods()
+        if outcome is True:
+            raise Uncertain("timed out")
+        return answer
+
+    async def patch(
+        self, kind: str, namespace: str, name: str, body: Manifest, subresource: str = ""
+    ) -> Manifest:
+        self._one_call()
+        held = self.objects.get((kind, name))
+        if held is None:
+            raise NotFound(name)
+        changed = copy.deepcopy(held)
+        changed["status"] = {**section(held, "status"), **copy.deepcopy(section(body, "status"))}
+        return copy.deepcopy(held) if changed == held else self.put(kind, changed)
+
+    async def delete(self, kind: str, namespace: str, name: str, uid: str) -> Manifest | None:
+        self._one_call()
+        body = self.objects.get((kind, name))
+        if body is None or body["metadata"]["uid"] != uid:
+            return None
+        self._world.check_removal(name)
+        return self.end(body)
+
+    def end(self, body: Manifest) -> Manifest:
+        """What deleting a Pod does: one that runs gets its grace period."""
+        body["metadata"].setdefault("deletionTimestamp", rfc3339(self._world.wall()))
+        view = pod_view(body)
+        answer = self.put("Pod", body)
+        if view.finished or not view.node:
+            self.drop("Pod", view.name)
+        return answer
+
+
+class World:
+    """One cluster with one group, the operator, and what happens to them."""
+
+    def __init__(self, replicas: int) -> None:
+        self.seconds = 0.0
+        self.silent_since: float | None = None
+        self.scheduler = FakeScheduler()
+        self.kube = FakeKube(self)
+        self.lives = 0
+        self.kube.put("DaskCluster", cluster_body(status={"image": "image"}))
+        worker = {"drainTimeoutSeconds": LIMIT_SECONDS}
+        self.kube.put("DaskWorkerGroup", group_body(replicas=replicas, worker=worker))
+        self.new_scheduler()
+
+    def clock(self) -> float:
+        return NOW + self.seconds
+
+    def wall(self) -> float:
+        return WALL + self.seconds
+
+    # -- the operator
+
+    def start_operator(self) -> None:
+        """A new process: it knows what a listing tells."""
+        self.waiting, self.due = Waiting(), None
+        self.store = Store()
+        queue = cast(KeyedQueue, self.waiting)
+        kube = cast(Kube, self.kube)
+        desk = SchedulerDesk(cast(DaskSchedulers, self.scheduler), self.waiting.add, self.clock)
+        self.intake = Intake(self.store, queue, desk)
+        recorder = Recorder(kube, "test")
+        self.context = Context(Settings(), kube, self.store, self.intake, desk, recorder, self.clock, self.wall)
+        self.kube.events.clear()
+        for (kind, _), body in self.kube.objects.items():
+            self.intake.saw(kind, copy.deepcopy(body))
+        self.waiting.add(KEY)
+
+    due: float | None
+
+    def deliver(self) -> None:
+        """The watches tell what has happened."""
+        events, self.kube.events = self.kube.events, []
+        for event, body in events:
+            meta = body["metadata"]
+            if event == "DELETED":
+                self.intake.gone(body["kind"], "ns", meta["name"], meta["uid"])
+            else:
+                self.intake.saw(body["kind"], body)
+
+    async def settle(self) -> int:
+        """Let the operator work until it waits for something; gives how many passes that took."""
+        for passes in range(MOST_PASSES):
+            for _ in range(8):
+                await asyncio.sleep(0)
+            self.deliver()
+            due = self.due is not None and self.due <= self.clock()
+            if KEY not in self.waiting.keys and not due:
+                return passes
+            self.waiting.keys.clear()
+            await self._pass()
+        raise AssertionError(f"a hot loop: {MOST_PASSES} passes and no end")
+
+    async def _pass(self) -> None:
+        self.due = None
+        try:
+            again = await reconcile(self.context, KEY)
+        except Crash:
+            self.start_operator()
+        except ApiError:
+            self.due = self.clock() + 1
+        else:
+            self.due = None if again is None else self.clock() + again
+
+    # -- what happens
+
+    def new_scheduler(self) -> None:
+        """The scheduler Pod is replaced: its workers end by themselves."""
+        self.lives += 1
+        if ("Pod", "c-scheduler") in self.kube.objects:
+            self.kube.drop("Pod", "c-scheduler")
+        for name in list(self.scheduler.known):
+            self._finish(self.kube.objects[("Pod", name)], 0)
+        self.kube.put("Pod", scheduler_body(uid=f"scheduler-{self.lives}"))
+
+    def scale(self, replicas: int) -> None:
+        body = copy.deepcopy(self.kube.objects[("DaskWorkerGroup", "c-default")])
+        body["spec"]["worker"]["replicas"] = replicas
+        body["metadata"]["generation"] += 1
+        self.kube.put("DaskWorkerGroup", body)
+
+    def silence(self, silent: bool) -> None:
+        self.scheduler.silent = silent
+
+    def tick(self, seconds: float = 1.0) -> None:
+        """Time passes: every Pod gets one step further."""
+        self.seconds += seconds
+        for body in self.workers():
+            self._kubelet(body)
+
+    def workers(self) -> list[Manifest]:
+        return [body for body in self.kube.pods() if body["metadata"]["name"] != "c-scheduler"]
+
+    def lose(self, nth: int) -> None:
+        """A worker Pod is evicted."""
+        running = [body for body in self.workers() if section(body, "status").get("phase") == "Running"]
+        if running:
+            self._finish(running[nth % len(running)], 137)
+
+    def kill(self, nth: int) -> None:
+        """Somebody deletes a worker Pod."""
+        pods = self.workers()
+        if pods:
+            self.kube.end(pods[nth % len(pods)])
+
+    def _kubelet(self, body: Manifest) -> None:
+        name, status = body["metadata"]["name"], section(body, "status")
+        if "deletionTimestamp" in body["metadata"]:
+            self.scheduler.known.pop(name, None)
+            self.kube.drop("Pod", name)
+        elif not status:
+            self._start(body)
+        elif name in self.scheduler.closing:
+            self._finish(body, 0)
+        elif status["phase"] == "Running":
+            self.scheduler.known[name] = status["podIP"]
+
+    def _start(self, body: Manifest) -> None:
+        number = body["metadata"]["annotations"]["kubernetes.dask.org/worker-index"]
+        body["spec"]["nodeName"] = "node-1"
+        state = {"running": {"startedAt": rfc3339(self.wall())}}
+        body["status"] = {
+            "phase": "Running",
+            "podIP": f"10.0.{int(number) // 250}.{int(number) % 250}",
+            "conditions": [{"type": "Ready", "status": "True"}],
+            "containerStatuses": [{"name": "worker", "state": state}],
+        }
+        self.kube.put("Pod", body)
+
+    def _finish(self, body: Manifest, exit_code: int) -> None:
+        self.scheduler.known.pop(body["metadata"]["name"], None)
+        self.scheduler.closing.discard(body["metadata"]["name"])
+        body["status"] |= {
+            "phase": "Failed" if exit_code else "Succeeded",
+            "conditions": [],
+            "containerStatuses": [{"name": "worker", "state": {"terminated": {"exitCode": exit_code}}}],
+        }
+        self.kube.put("Pod", body)
+
+    # -- what must hold
+
+    @property
+    def wanted(self) -> int:
+        body = self.kube.objects[("DaskWorkerGroup", "c-default")]
+        return int(body["spec"]["worker"]["replicas"])
+
+    def alive(self) -> list[str]:
+        return [view.name for view in map(pod_view, self.workers()) if view.alive]
+
+    def on_their_way_out(self) -> dict[str, str]:
+        body = self.kube.objects[("DaskWorkerGroup", "c-default")]
+        return {item["pod"]: item["since"] for item in items(body, "status", "draining")}
+
+    def check_number_of_pods(self) -> None:
+        going = self.on_their_way_out()
+        staying = [name for name in self.alive() if name not in going]
+        assert len(staying) <= self.wanted, f"{len(staying)} Pods, and {self.wanted} were asked for"
+
+    def check_removal(self, name: str) -> None:
+        assert name not in self.scheduler.known, f"{name} was removed with its results"

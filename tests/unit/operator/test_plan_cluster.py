@@ -1,0 +1,319 @@
+"""What is done about a cluster's own objects: scheduler Pod, Service, groups."""
+
+import copy
+from typing import Any
+
+from dask_operator.observed import ClusterView, GroupView, ServiceView
+from dask_operator.observed.objects import cluster_view, group_view, service_view
+from dask_operator.plan.cluster import (
+    ClusterObserved,
+    ClusterPlan,
+    Create,
+    Delete,
+    Patch,
+    cluster_image,
+    plan_cluster,
+)
+from dask_operator_api.manifests import Manifest, section
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from worlds import cluster, cluster_body, group, group_body, owned_by, process, roster, scheduler, silence, worker
+
+DEFAULT_IMAGE = "chart/default:1"
+
+
+def service(of: ClusterView, **metadata: Any) -> ServiceView:
+    """The Service as the operator made it for ``of``."""
+    made = plan_cluster(observed(of), DEFAULT_IMAGE)
+    body = next(act.body for act in made.acts if isinstance(act, Create) and act.kind == "Service")
+    body["metadata"] |= {"uid": "service-uid", "resourceVersion": "5", **metadata}
+    return service_view(body)
+
+
+def observed(of: ClusterView, **parts: Any) -> ClusterObserved:
+    return ClusterObserved(
+        cluster=of,
+        scheduler=parts.get("scheduler"),
+        service=parts.get("service"),
+        groups=parts.get("groups", ()),
+        workers=parts.get("workers", ()),
+        roster=parts.get("roster"),
+        in_flight=frozenset(parts.get("in_flight", ())),
+        asked=frozenset(parts.get("asked", ())),
+    )
+
+
+def settled(of: ClusterView, **parts: Any) -> ClusterObserved:
+    """A cluster that has all its objects."""
+    made = default_group_of(of)
+    return observed(of, **{"scheduler": scheduler(), "service": service(of), "groups": (made,), **parts})
+
+
+def default_group_of(of: ClusterView) -> GroupView:
+    made = plan_cluster(observed(of), DEFAULT_IMAGE)
+    body = next(act.body for act in made.acts if isinstance(act, Create) and act.kind == "DaskWorkerGroup")
+    return group_view(stored(body))
+
+
+def stored(body: Manifest) -> Manifest:
+    body = copy.deepcopy(body)
+    body["metadata"] |= {"uid": "group-uid", "resourceVersion": "7", "generation": 1}
+    return body
+
+
+def patched(group_then: GroupView, body: Manifest, plan: ClusterPlan) -> Manifest:
+    """The group's body after the plan's JSON patches of it."""
+    body = copy.deepcopy(body)
+    for act in plan.acts:
+        assert isinstance(act, Patch)
+        assert isinstance(act.body, list)
+        for step in act.body:
+            *parents, last = step["path"].strip("/").split("/")
+            parent = body
+            for key in parents:
+                parent = parent[key]
+            if step["op"] == "test":
+                assert parent[last] == step["value"]
+            else:
+                parent[last] = copy.deepcopy(step["value"])
+    return body
+
+
+# -- what is created
+
+
+def test_a_new_cluster_gets_a_scheduler_pod_a_service_and_a_group() -> None:
+    plan = plan_cluster(observed(cluster("c", spec={"worker": {"replicas": 3}})), DEFAULT_IMAGE)
+    assert [(act.kind, act.body["metadata"]["name"]) for act in plan.acts if isinstance(act, Create)] == [
+        ("Pod", "c-scheduler"),
+        ("Service", "c-scheduler"),
+        ("DaskWorkerGroup", "c-default"),
+    ]
+    assert plan.acts[2].body["spec"] == {"cluster": "c", "worker": {"replicas": 3}}  # type: ignore[union-attr]
+
+
+def test_all_that_is_created_belongs_to_this_very_incarnation() -> None:
+    plan = plan_cluster(observed(cluster()), DEFAULT_IMAGE)
+    for act in plan.acts:
+        assert isinstance(act, Create)
+        (owner,) = act.body["metadata"]["ownerReferences"]
+        assert (owner["uid"], owner["controller"], "blockOwnerDeletion" in owner) == ("cluster-uid", True, False)
+
+
+def test_a_cluster_that_has_everything_is_left_alone() -> None:
+    plan = plan_cluster(settled(cluster()), DEFAULT_IMAGE)
+    assert (plan.acts, plan.conflicts, plan.retire, plan.ask) == ((), (), (), False)
+
+
+def test_the_image_is_the_users_else_the_one_that_was_found_at_creation() -> None:
+    assert cluster_image(cluster(), DEFAULT_IMAGE) == DEFAULT_IMAGE
+    assert cluster_image(cluster(status={"image": "old:1"}), DEFAULT_IMAGE) == "old:1"
+    assert cluster_image(cluster(spec={"image": "mine"}, status={"image": "old:1"}), DEFAULT_IMAGE) == "mine"
+
+
+def test_a_scheduler_that_has_ended_is_deleted_so_that_the_next_pass_makes_another() -> None:
+    plan = plan_cluster(settled(cluster(), scheduler=scheduler("terminated")), DEFAULT_IMAGE)
+    assert [(type(act), act.kind) for act in plan.acts] == [(Delete, "Pod")]
+
+
+def test_a_scheduler_that_is_being_deleted_is_waited_out() -> None:
+    for state in ("running", "terminated"):
+        plan = plan_cluster(settled(cluster(), scheduler=scheduler(state, deleting=True)), DEFAULT_IMAGE)
+        assert plan.acts == ()
+
+
+# -- names that are taken
+
+
+def test_what_belongs_to_somebody_else_is_a_conflict_and_is_not_touched() -> None:
+    taken = scheduler("terminated", owner="job-uid", owner_kind="Job")
+    plan = plan_cluster(settled(cluster(), scheduler=taken), DEFAULT_IMAGE)
+    assert [conflict.kind for conflict in plan.conflicts] == ["Pod"]
+    assert plan.acts == ()
+    assert "c-scheduler" in plan.conflicts[0].message
+
+
+def test_what_is_left_of_a_former_cluster_of_the_name_is_waited_out_without_a_conflict() -> None:
+    former = scheduler(owner="former-uid")
+    old_group = group(metadata={"ownerReferences": owned_by("DaskCluster", "former-uid")})
+    plan = plan_cluster(settled(cluster(), scheduler=former, groups=(old_group,)), DEFAULT_IMAGE)
+    assert (plan.conflicts, plan.acts) == ((), ())
+
+
+def test_a_service_without_an_owner_is_a_conflict() -> None:
+    of = cluster()
+    plan = plan_cluster(settled(of, service=service(of, ownerReferences=[])), DEFAULT_IMAGE)
+    assert [conflict.kind for conflict in plan.conflicts] == ["Service"]
+
+
+# -- groups
+
+
+def test_a_group_that_names_the_cluster_is_adopted_and_keeps_its_other_owners() -> None:
+    other = {"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "x-uid"}
+    loner = group("extra", uid="extra-uid", metadata={"ownerReferences": [other]})
+    of = cluster()
+    plan = plan_cluster(settled(of, groups=(default_group_of(of), loner)), DEFAULT_IMAGE)
+    (adoption,) = plan.acts
+    assert isinstance(adoption, Patch)
+    assert isinstance(adoption.body, dict)
+    references = adoption.body["metadata"]["ownerReferences"]
+    assert [reference["uid"] for reference in references] == ["x-uid", "cluster-uid"]
+    assert adoption.body["metadata"]["uid"] == "extra-uid"
+
+
+def test_a_group_of_another_cluster_or_on_its_way_out_is_not_adopted() -> None:
+    foreign = group("extra", metadata={"ownerReferences": owned_by("DaskCluster", "other-uid")})
+    leaving = group("late", metadata={"ownerReferences": [], "deletionTimestamp": "2026-01-01T00:00:00Z"})
+    of = cluster()
+    assert plan_cluster(settled(of, groups=(default_group_of(of), foreign, leaving)), DEFAULT_IMAGE).acts == ()
+
+
+def test_a_default_group_that_is_being_deleted_is_not_created_beside_itself() -> None:
+    leaving = group(metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"})
+    assert plan_cluster(settled(cluster(), groups=(leaving,)), DEFAULT_IMAGE).acts == ()
+
+
+def test_an_extra_group_follows_nothing() -> None:
+    of = cluster(spec={"worker": {"replicas": 9, "image": "w"}})
+    extra = group("extra", replicas=2)
+    assert plan_cluster(settled(of, groups=(default_group_of(of), extra)), DEFAULT_IMAGE).acts == ()
+
+
+def test_the_default_group_follows_every_field_but_the_number_of_workers() -> None:
+    before = cluster(spec={"worker": {"replicas": 2, "image": "one"}})
+    held = stored(plan_cluster(observed(before), DEFAULT_IMAGE).acts[2].body)  # type: ignore[union-attr,arg-type]
+    held["spec"]["worker"]["replicas"] = 5
+    after = cluster(spec={"worker": {"replicas": 2, "image": "two", "env": [{"name": "A", "value": "1"}]}})
+    plan = plan_cluster(settled(after, groups=(group_view(held),)), DEFAULT_IMAGE)
+    result = patched(group_view(held), held, plan)
+    assert result["spec"]["worker"] == {"replicas": 5, "image": "two", "env": [{"name": "A", "value": "1"}]}
+
+
+def test_a_field_that_the_user_removed_from_the_cluster_goes_from_the_group_too() -> None:
+    before = cluster(spec={"worker": {"image": "one"}})
+    held = stored(plan_cluster(observed(before), DEFAULT_IMAGE).acts[2].body)  # type: ignore[union-attr,arg-type]
+    plan = plan_cluster(settled(cluster(), groups=(group_view(held),)), DEFAULT_IMAGE)
+    assert patched(group_view(held), held, plan)["spec"]["worker"] == {"replicas": 1}
+
+
+EDITS = st.lists(
+    st.tuples(st.sampled_from(["cluster", "group", "image", "operator", "lost write"]), st.integers(0, 5)),
+    max_size=12,
+)
+
+
+@settings(max_examples=100)
+@given(EDITS)
+def test_the_last_edit_of_either_replica_number_wins(edits: list[tuple[str, int]]) -> None:
+    """The operator may run after any edit, and any of its writes may be refused because of a newer one."""
+    wrote = cluster_body(spec={"worker": {"replicas": 1}})
+    held = stored(plan_cluster(observed(cluster_view(wrote)), DEFAULT_IMAGE).acts[2].body)  # type: ignore[union-attr,arg-type]
+    expected = copied = 1
+    for who, number in edits:
+        if who == "group":
+            held["spec"]["worker"]["replicas"] = expected = number
+        elif who == "cluster":
+            wrote["spec"]["worker"]["replicas"] = number
+        elif who == "image":
+            wrote["spec"]["worker"]["image"] = f"image:{number}"
+        elif who == "operator":
+            expected, copied = _follow(wrote, held, expected, copied)
+    expected, _ = _follow(wrote, held, expected, copied)
+    assert held["spec"]["worker"]["replicas"] == expected
+    assert held["spec"]["worker"].get("image") == wrote["spec"]["worker"].get("image")
+    assert plan_cluster(settled(cluster_view(wrote), groups=(group_view(held),)), DEFAULT_IMAGE).acts == ()
+
+
+def _follow(wrote: Manifest, held: Manifest, expected: int, copied: int) -> tuple[int, int]:
+    number = wrote["spec"]["worker"]["replicas"]
+    plan = plan_cluster(settled(cluster_view(wrote), groups=(group_view(held),)), DEFAULT_IMAGE)
+    held.update(patched(group_view(held), held, plan))
+    return (expected if number == copied else number), number
+
+
+def test_a_patch_of_a_group_that_somebody_changed_meanwhile_fails_its_test() -> None:
+    of = cluster(spec={"worker": {"image": "new"}})
+    (patch,) = plan_cluster(settled(of, groups=(group(),)), DEFAULT_IMAGE).acts
+    assert isinstance(patch, Patch)
+    assert isinstance(patch.body, list)
+    tests = {step["path"]: step["value"] for step in patch.body if step["op"] == "test"}
+    assert tests == {"/metadata/uid": "group-uid", "/metadata/resourceVersion": "1"}
+
+
+# -- the Service
+
+
+def test_an_edited_service_is_patched_once() -> None:
+    before, after = cluster(), cluster(spec={"scheduler": {"service": {"type": "LoadBalancer"}}})
+    (patch,) = plan_cluster(settled(after, service=service(before)), DEFAULT_IMAGE).acts
+    assert isinstance(patch, Patch)
+    assert isinstance(patch.body, dict)
+    assert patch.body["spec"]["type"] == "LoadBalancer"
+    assert patch.body["metadata"]["resourceVersion"] == "5"
+    assert plan_cluster(settled(after), DEFAULT_IMAGE).acts == ()
+
+
+def test_a_new_label_of_the_cluster_reaches_its_service_and_its_group() -> None:
+    before, after = cluster(), cluster(metadata={"labels": {"team": "blue"}})
+    seen = settled(after, service=service(before), groups=(default_group_of(before),))
+    plan = plan_cluster(seen, DEFAULT_IMAGE)
+    assert {act.kind for act in plan.acts} == {"Service", "DaskWorkerGroup"}
+
+
+def test_what_tools_note_on_a_cluster_changes_nothing() -> None:
+    noted = {"kubectl.kubernetes.io/last-applied-configuration": "{}", "kopf.zalando.org/x": "1"}
+    after = cluster(metadata={"annotations": noted})
+    seen = settled(after, service=service(cluster()), groups=(default_group_of(cluster()),))
+    assert plan_cluster(seen, DEFAULT_IMAGE).acts == ()
+
+
+# -- workers whose Pods somebody deletes
+
+
+def test_workers_that_somebody_deletes_are_retired_while_their_grace_period_lasts() -> None:
+    going, staying = worker(1, deleting=True), worker(2)
+    known = roster(process(going), process(staying))
+    plan = plan_cluster(settled(cluster(), workers=(going, staying), roster=known), DEFAULT_IMAGE)
+    assert plan.retire == (going,)
+
+
+def test_the_scheduler_is_asked_about_leaving_workers_if_it_has_said_nothing_yet() -> None:
+    plan = plan_cluster(settled(cluster(), workers=(worker(1, deleting=True),)), DEFAULT_IMAGE)
+    assert (plan.ask, plan.retire) == (True, ())
+
+
+def test_leaving_workers_are_not_retired_twice_nor_without_a_scheduler() -> None:
+    going = worker(1, deleting=True)
+    known = roster(process(going))
+    for parts in (
+        {"in_flight": {going.uid}},
+        {"asked": {going.uid}},
+        {"scheduler": scheduler("waiting")},
+        {"roster": silence()},
+    ):
+        plan = plan_cluster(settled(cluster(), **{"workers": (going,), "roster": known, **parts}), DEFAULT_IMAGE)
+        assert plan.retire == ()
+
+
+def test_leaving_workers_are_looked_up_again_where_the_scheduler_was_asked_long_ago() -> None:
+    going = worker(1, deleting=True)
+    plan = plan_cluster(settled(cluster(), workers=(going,), roster=roster(age=600)), DEFAULT_IMAGE)
+    assert plan.ask
+
+
+def test_planning_changes_nothing_in_what_was_observed() -> None:
+    body = cluster_body(spec={"scheduler": {"spec": {"containers": [{"name": "s"}]}, "service": {"a": {"b": 1}}}})
+    before = copy.deepcopy(body)
+    of = cluster_view(body)
+    for act in plan_cluster(observed(of), DEFAULT_IMAGE).acts:
+        assert isinstance(act, Create)
+        act.body["metadata"]["labels"]["x"] = "y"
+        section(act.body, "spec").clear()
+        act.body["spec"].clear()
+    assert body == before
+    assert of == cluster_view(before)
+
+
+def test_group_bodies_read_back_as_they_were_written() -> None:
+    assert group_view(group_body(replicas=4)).spec.worker.replicas == 4
