@@ -8,7 +8,15 @@ from typing import Any
 
 from distributed import wait
 
-from tests.support.dask import dask_client, dask_cluster, names, on_workers, wait_connected, worker_group, workers
+from tests.support.dask import (
+    dask_client,
+    dask_cluster,
+    names,
+    on_workers,
+    wait_connected,
+    worker_group,
+    workers,
+)
 from tests.support.kubectl import apply, eventually, get, kubectl, list_objects
 from tests.support.operator_process import OperatorProcess, operator_process
 from tests.support.tally import Tally, note_run, start_tally

@@ -27,15 +27,18 @@ def _wait_ready(namespace: str, cluster: str) -> None:
 
 
 def _ready_workers(namespace: str, cluster: str, number: int) -> None:
-    def summary() -> bool:
-        item = get(namespace, "daskcluster", cluster)
-        return bool(item) and item["status"].get("workers", {}).get("summary") == f"{number}/{number}"
+    def full() -> bool:
+        item = get(namespace, "daskcluster", cluster) or {}
+        summary = item.get("status", {}).get("workers", {}).get("summary")
+        return bool(summary == f"{number}/{number}")
 
-    eventually(f"{number} of {number} workers of {cluster}", summary)
+    eventually(f"{number} of {number} workers of {cluster}", full)
 
 
 def test_the_long_manifest_of_existing_users_gives_the_known_names(namespace: str) -> None:
-    manifest = FULL_CLUSTER.replace("ghcr.io/dask/dask:latest", "localhost/dask:dev").replace("full", "my-cluster")
+    manifest = FULL_CLUSTER.replace("ghcr.io/dask/dask:latest", "localhost/dask:dev").replace(
+        "full", "my-cluster"
+    )
     kubectl("apply", "--warnings-as-errors", "-n", namespace, "-f", "-", stdin=manifest)
     wait_connected(namespace, "my-cluster", 3)
     pods = names(list_objects(namespace, "pods", "dask.org/cluster-name=my-cluster"))
@@ -51,7 +54,11 @@ def test_the_long_manifest_of_existing_users_gives_the_known_names(namespace: st
 
     def left() -> set[str]:
         kinds = ("pods", "services", "daskworkergroups")
-        return {n for kind in kinds for n in names(list_objects(namespace, kind, "dask.org/cluster-name=my-cluster"))}
+        return {
+            n
+            for kind in kinds
+            for n in names(list_objects(namespace, kind, "dask.org/cluster-name=my-cluster"))
+        }
 
     eventually("nothing of the cluster to be left", lambda: not left(), 30)
 
@@ -63,7 +70,9 @@ def test_workers_follow_the_last_edit_of_either_number(namespace: str) -> None:
     def scale(kind: str, name: str, number: int) -> None:
         kubectl("scale", "-n", namespace, kind, name, f"--replicas={number}")
         _ready_workers(namespace, "scale", number)
-        eventually("surplus Pods to go", lambda: len(workers(namespace, "scale-default", alive=False)) == number)
+        eventually(
+            "surplus Pods to go", lambda: len(workers(namespace, "scale-default", alive=False)) == number
+        )
 
     scale("daskcluster", "scale", 4)
     scale("daskworkergroup", "scale-default", 1)
@@ -72,7 +81,14 @@ def test_workers_follow_the_last_edit_of_either_number(namespace: str) -> None:
     scale("daskworkergroup", "scale-default", 0)
     scale("daskcluster", "scale", 2)
     numbers = kubectl(
-        "get", "daskcluster", "scale", "-n", namespace, "--subresource=scale", "-o", "jsonpath={.status.replicas}"
+        "get",
+        "daskcluster",
+        "scale",
+        "-n",
+        namespace,
+        "--subresource=scale",
+        "-o",
+        "jsonpath={.status.replicas}",
     )
     assert numbers == "2"
 
@@ -112,7 +128,9 @@ def test_a_group_may_come_before_its_cluster_and_is_adopted(namespace: str) -> N
     apply(namespace, worker_group("early", "late", 2, **FAKE))
 
     def waits() -> bool:
-        return condition(get(namespace, "daskworkergroup", "early"), "Ready").get("reason") == "ClusterNotFound"
+        return (
+            condition(get(namespace, "daskworkergroup", "early"), "Ready").get("reason") == "ClusterNotFound"
+        )
 
     eventually("the group to say that it waits", waits, 20)
     apply(namespace, dask_cluster("late", 1, worker=FAKE))
@@ -186,7 +204,11 @@ def test_what_is_wrong_with_workers_is_told_in_the_clusters_condition(
 
     eventually(f"WorkersReady to be False with {reason}", told, 30)
     message = condition(get(namespace, "daskcluster", "bad"), "WorkersReady")["message"]
-    expected = {"ImagePullFailed": "localhost/none:no", "PodRefused": "imagee", "ContainerFailed": "dask-worker"}
+    expected = {
+        "ImagePullFailed": "localhost/none:no",
+        "PodRefused": "imagee",
+        "ContainerFailed": "dask-worker",
+    }
     assert expected.get(reason, "node") in message
 
 

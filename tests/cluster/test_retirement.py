@@ -82,7 +82,7 @@ def test_shrinking_from_8_to_2_keeps_every_result(namespace: str, template: dict
     wait_connected(namespace, "shrink", 9)
     others = names(workers(namespace, "shrink-other"))
     before = names(workers(namespace, "shrink-default"))
-    with dask_client(namespace, "shrink") as client:
+    with dask_client(namespace, "shrink", much_data=True) as client:
         client.wait_for_workers(9 if not template else 17, timeout=60)
         futures = _spread_results(client, tally)
         slow = [client.submit(_slow, n, tally.address) for n in range(SLOW)]
@@ -142,7 +142,9 @@ def test_a_shrink_that_is_taken_back_keeps_the_workers(namespace: str) -> None:
         kubectl("scale", "-n", namespace, "daskworkergroup", "back-default", "--replicas=0")
 
         def drain_status() -> str:
-            return str(condition(get(namespace, "daskworkergroup", "back-default"), "DrainBlocked").get("status"))
+            return str(
+                condition(get(namespace, "daskworkergroup", "back-default"), "DrainBlocked").get("status")
+            )
 
         eventually("DrainBlocked", lambda: drain_status() == "True", 30)
         kubectl("scale", "-n", namespace, "daskworkergroup", "back-default", "--replicas=2")

@@ -59,7 +59,7 @@ def list_objects(namespace: str, kind: str, selector: str = "") -> list[Tree]:
     return items
 
 
-def eventually(what: str, found: Callable[[], T], seconds: float = 60, every: float = 0.2) -> T:
+def eventually(what: str, found: Callable[[], T | None], seconds: float = 60, every: float = 0.2) -> T:
     """What ``found()`` gives, as soon as it is true; fails after ``seconds`` and says what it waited for."""
     deadline = time.monotonic() + seconds
     while True:

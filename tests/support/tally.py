@@ -44,7 +44,12 @@ def start_tally(namespace: str) -> Tally:
         "command": ["python", "-c", _PROGRAM],
         "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 1},
     }
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "tally"}, "spec": {"containers": [container]}}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "tally"},
+        "spec": {"containers": [container]},
+    }
     apply(namespace, pod)
 
     def ready() -> Tree | None:
@@ -52,8 +57,8 @@ def start_tally(namespace: str) -> Tally:
         conditions = (found or {}).get("status", {}).get("conditions", [])
         return found if any(c["type"] == "Ready" and c["status"] == "True" for c in conditions) else None
 
-    found = eventually("the tally Pod to be Ready", ready)
-    return Tally(namespace, f"{found['status']['podIP']}:{PORT}")
+    pod_now = eventually("the tally Pod to be Ready", ready)
+    return Tally(namespace, f"{pod_now['status']['podIP']}:{PORT}")
 
 
 @on_workers

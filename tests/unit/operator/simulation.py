@@ -23,7 +23,8 @@ from dask_operator.settings import Settings
 from dask_operator.store import Key, Store
 from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest, items, section
-from worlds import NOW, WALL, cluster_body, group_body, scheduler_body
+
+from tests.unit.operator.worlds import NOW, WALL, cluster_body, group_body, scheduler_body
 
 KEY = Key(Kind.WORKER_GROUP, "ns", "c-default")
 LIMIT_SECONDS = 600
@@ -90,7 +91,10 @@ class FakeKube:
         return copy.deepcopy(body)
 
     def drop(self, kind: str, name: str) -> None:
-        self.events.append(("DELETED", copy.deepcopy(self.objects.pop((kind, name)))))
+        body = self.objects.pop((kind, name))
+        self.version += 1
+        body["metadata"]["resourceVersion"] = str(self.version)
+        self.events.append(("DELETED", body))
 
     def pods(self) -> list[Manifest]:
         return [body for (kind, _), body in self.objects.items() if kind == "Pod"]
@@ -141,6 +145,7 @@ class FakeKube:
             raise NotFound(name)
         changed = copy.deepcopy(held)
         changed["status"] = {**section(held, "status"), **copy.deepcopy(section(body, "status"))}
+        self._world.note(changed)
         return copy.deepcopy(held) if changed == held else self.put(kind, changed)
 
     async def delete(self, kind: str, namespace: str, name: str, uid: str) -> Manifest | None:
@@ -165,21 +170,29 @@ class World:
     """One cluster with one group, the operator, and what happens to them."""
 
     def __init__(self, replicas: int) -> None:
-        self.seconds = 0.0
+        self.seconds: float = 0.0
+        self._readings = 0
         self.silent_since: float | None = None
         self.scheduler = FakeScheduler()
         self.kube = FakeKube(self)
         self.lives = 0
+        self.seen_blocked: set[str] = set()
+        """Messages of DrainBlocked, each time that it was written as True."""
         self.kube.put("DaskCluster", cluster_body(status={"image": "image"}))
         worker = {"drainTimeoutSeconds": LIMIT_SECONDS}
         self.kube.put("DaskWorkerGroup", group_body(replicas=replicas, worker=worker))
         self.new_scheduler()
 
     def clock(self) -> float:
-        return NOW + self.seconds
+        """Monotonic seconds; no two readings are the same."""
+        self._readings += 1
+        return NOW + self._elapsed()
 
     def wall(self) -> float:
-        return WALL + self.seconds
+        return WALL + self._elapsed()
+
+    def _elapsed(self) -> float:
+        return self.seconds + self._readings * 1e-6
 
     # -- the operator
 
@@ -192,7 +205,9 @@ class World:
         desk = SchedulerDesk(cast(DaskSchedulers, self.scheduler), self.waiting.add, self.clock)
         self.intake = Intake(self.store, queue, desk)
         recorder = Recorder(kube, "test")
-        self.context = Context(Settings(), kube, self.store, self.intake, desk, recorder, self.clock, self.wall)
+        self.context = Context(
+            Settings(), kube, self.store, self.intake, desk, recorder, self.clock, self.wall
+        )
         self.kube.events.clear()
         for (kind, _), body in self.kube.objects.items():
             self.intake.saw(kind, copy.deepcopy(body))
@@ -206,7 +221,8 @@ class World:
         for event, body in events:
             meta = body["metadata"]
             if event == "DELETED":
-                self.intake.gone(body["kind"], "ns", meta["name"], meta["uid"])
+                version = int(meta["resourceVersion"])
+                self.intake.gone(body["kind"], "ns", meta["name"], meta["uid"], version)
             else:
                 self.intake.saw(body["kind"], body)
 
@@ -308,6 +324,11 @@ class World:
             "containerStatuses": [{"name": "worker", "state": {"terminated": {"exitCode": exit_code}}}],
         }
         self.kube.put("Pod", body)
+
+    def note(self, group: Manifest) -> None:
+        for condition in items(group, "status", "conditions"):
+            if condition["type"] == "DrainBlocked" and condition["status"] == "True":
+                self.seen_blocked.add(condition["message"])
 
     # -- what must hold
 

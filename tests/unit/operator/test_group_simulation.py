@@ -7,7 +7,9 @@ import pytest
 from dask_operator.errors import Refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulation import World
+
+from tests.unit.operator.simulation import World
+from tests.unit.operator.worlds import scheduler_body
 
 Action = tuple[str, int]
 
@@ -132,7 +134,9 @@ def test_a_blocked_drain_stays_blocked_without_a_break(silent: bool) -> None:
             await world.settle()
             assert events == 0
             body = world.kube.objects[("DaskWorkerGroup", "c-default")]
-            seen |= {c["lastTransitionTime"] for c in body["status"]["conditions"] if c["type"] == "DrainBlocked"}
+            seen |= {
+                c["lastTransitionTime"] for c in body["status"]["conditions"] if c["type"] == "DrainBlocked"
+            }
         return seen
 
     assert len(asyncio.run(live())) == 1
@@ -145,3 +149,28 @@ def test_the_number_of_a_create_that_took_effect_unnoticed_is_not_given_again() 
 
 def test_a_worker_that_connected_a_moment_ago_is_retired_like_any_other() -> None:
     run(_live(2, [("tick", 3), ("scale", 4), ("scale", 3), ("scale", 2)]))
+
+
+def test_a_refusal_of_long_ago_is_forgotten_when_the_worker_was_allowed_to_stay() -> None:
+    async def live() -> World:
+        world = await _live(
+            2, [("full", 1), ("scale", 1), ("tick", 3), ("scale", 2), ("full", 1), ("tick", 3)]
+        )
+        assert len(world.alive()) == 2
+        world.scale(1)
+        world.seen_blocked.clear()
+        await world.settle()
+        return world
+
+    assert asyncio.run(live()).seen_blocked == set()
+
+
+def test_a_scheduler_on_its_way_out_is_not_asked_again_and_again() -> None:
+    async def live() -> int:
+        world = await _live(2, [])
+        world.kube.put("Pod", scheduler_body(uid="scheduler-1", deleting=True))
+        world.scheduler.known.clear()  # its workers' results go with it
+        world.scale(1)
+        return await world.settle()
+
+    assert asyncio.run(live()) < 10

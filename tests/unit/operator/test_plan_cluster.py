@@ -3,8 +3,8 @@
 import copy
 from typing import Any
 
-from dask_operator.observed import ClusterView, GroupView, ServiceView
-from dask_operator.observed.objects import cluster_view, group_view, service_view
+from dask_operator.observed import ClusterView, GroupView
+from dask_operator.observed.objects import cluster_view, group_view
 from dask_operator.plan.cluster import (
     ClusterObserved,
     ClusterPlan,
@@ -14,20 +14,27 @@ from dask_operator.plan.cluster import (
     cluster_image,
     plan_cluster,
 )
+from dask_operator.plan.world import Attempt
 from dask_operator_api.manifests import Manifest, section
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from worlds import cluster, cluster_body, group, group_body, owned_by, process, roster, scheduler, silence, worker
 
-DEFAULT_IMAGE = "chart/default:1"
-
-
-def service(of: ClusterView, **metadata: Any) -> ServiceView:
-    """The Service as the operator made it for ``of``."""
-    made = plan_cluster(observed(of), DEFAULT_IMAGE)
-    body = next(act.body for act in made.acts if isinstance(act, Create) and act.kind == "Service")
-    body["metadata"] |= {"uid": "service-uid", "resourceVersion": "5", **metadata}
-    return service_view(body)
+from tests.unit.operator.worlds import (
+    DEFAULT_IMAGE,
+    NOW,
+    WALL,
+    cluster,
+    cluster_body,
+    group,
+    group_body,
+    owned_by,
+    process,
+    roster,
+    scheduler,
+    service,
+    silence,
+    worker,
+)
 
 
 def observed(of: ClusterView, **parts: Any) -> ClusterObserved:
@@ -39,7 +46,9 @@ def observed(of: ClusterView, **parts: Any) -> ClusterObserved:
         workers=parts.get("workers", ()),
         roster=parts.get("roster"),
         in_flight=frozenset(parts.get("in_flight", ())),
-        asked=frozenset(parts.get("asked", ())),
+        attempts={uid: Attempt(at) for uid, at in parts.get("answered", {}).items()},
+        now=NOW,
+        wall=WALL,
     )
 
 
@@ -50,9 +59,12 @@ def settled(of: ClusterView, **parts: Any) -> ClusterObserved:
 
 
 def default_group_of(of: ClusterView) -> GroupView:
-    made = plan_cluster(observed(of), DEFAULT_IMAGE)
-    body = next(act.body for act in made.acts if isinstance(act, Create) and act.kind == "DaskWorkerGroup")
-    return group_view(stored(body))
+    return group_view(stored(created_group(observed(of))))
+
+
+def created_group(seen: ClusterObserved) -> Manifest:
+    acts = plan_cluster(seen, DEFAULT_IMAGE).acts
+    return next(act.body for act in acts if isinstance(act, Create) and act.kind == "DaskWorkerGroup")
 
 
 def stored(body: Manifest) -> Manifest:
@@ -89,7 +101,12 @@ def test_a_new_cluster_gets_a_scheduler_pod_a_service_and_a_group() -> None:
         ("Service", "c-scheduler"),
         ("DaskWorkerGroup", "c-default"),
     ]
-    assert plan.acts[2].body["spec"] == {"cluster": "c", "worker": {"replicas": 3}}  # type: ignore[union-attr]
+    assert plan.acts[-1].kind == "DaskWorkerGroup"
+
+
+def test_the_default_group_gets_the_clusters_number_of_workers() -> None:
+    of = cluster("c", spec={"worker": {"replicas": 3}})
+    assert created_group(observed(of))["spec"] == {"cluster": "c", "worker": {"replicas": 3}}
 
 
 def test_all_that_is_created_belongs_to_this_very_incarnation() -> None:
@@ -97,7 +114,11 @@ def test_all_that_is_created_belongs_to_this_very_incarnation() -> None:
     for act in plan.acts:
         assert isinstance(act, Create)
         (owner,) = act.body["metadata"]["ownerReferences"]
-        assert (owner["uid"], owner["controller"], "blockOwnerDeletion" in owner) == ("cluster-uid", True, False)
+        assert (owner["uid"], owner["controller"], "blockOwnerDeletion" in owner) == (
+            "cluster-uid",
+            True,
+            False,
+        )
 
 
 def test_a_cluster_that_has_everything_is_left_alone() -> None:
@@ -166,7 +187,9 @@ def test_a_group_of_another_cluster_or_on_its_way_out_is_not_adopted() -> None:
     foreign = group("extra", metadata={"ownerReferences": owned_by("DaskCluster", "other-uid")})
     leaving = group("late", metadata={"ownerReferences": [], "deletionTimestamp": "2026-01-01T00:00:00Z"})
     of = cluster()
-    assert plan_cluster(settled(of, groups=(default_group_of(of), foreign, leaving)), DEFAULT_IMAGE).acts == ()
+    assert (
+        plan_cluster(settled(of, groups=(default_group_of(of), foreign, leaving)), DEFAULT_IMAGE).acts == ()
+    )
 
 
 def test_a_default_group_that_is_being_deleted_is_not_created_beside_itself() -> None:
@@ -182,7 +205,7 @@ def test_an_extra_group_follows_nothing() -> None:
 
 def test_the_default_group_follows_every_field_but_the_number_of_workers() -> None:
     before = cluster(spec={"worker": {"replicas": 2, "image": "one"}})
-    held = stored(plan_cluster(observed(before), DEFAULT_IMAGE).acts[2].body)  # type: ignore[union-attr,arg-type]
+    held = stored(created_group(observed(before)))
     held["spec"]["worker"]["replicas"] = 5
     after = cluster(spec={"worker": {"replicas": 2, "image": "two", "env": [{"name": "A", "value": "1"}]}})
     plan = plan_cluster(settled(after, groups=(group_view(held),)), DEFAULT_IMAGE)
@@ -192,7 +215,7 @@ def test_the_default_group_follows_every_field_but_the_number_of_workers() -> No
 
 def test_a_field_that_the_user_removed_from_the_cluster_goes_from_the_group_too() -> None:
     before = cluster(spec={"worker": {"image": "one"}})
-    held = stored(plan_cluster(observed(before), DEFAULT_IMAGE).acts[2].body)  # type: ignore[union-attr,arg-type]
+    held = stored(created_group(observed(before)))
     plan = plan_cluster(settled(cluster(), groups=(group_view(held),)), DEFAULT_IMAGE)
     assert patched(group_view(held), held, plan)["spec"]["worker"] == {"replicas": 1}
 
@@ -208,7 +231,7 @@ EDITS = st.lists(
 def test_the_last_edit_of_either_replica_number_wins(edits: list[tuple[str, int]]) -> None:
     """The operator may run after any edit, and any of its writes may be refused because of a newer one."""
     wrote = cluster_body(spec={"worker": {"replicas": 1}})
-    held = stored(plan_cluster(observed(cluster_view(wrote)), DEFAULT_IMAGE).acts[2].body)  # type: ignore[union-attr,arg-type]
+    held = stored(created_group(observed(cluster_view(wrote))))
     expected = copied = 1
     for who, number in edits:
         if who == "group":
@@ -288,12 +311,28 @@ def test_leaving_workers_are_not_retired_twice_nor_without_a_scheduler() -> None
     known = roster(process(going))
     for parts in (
         {"in_flight": {going.uid}},
-        {"asked": {going.uid}},
+        {"answered": {going.uid: NOW - 1}},
         {"scheduler": scheduler("waiting")},
         {"roster": silence()},
     ):
-        plan = plan_cluster(settled(cluster(), **{"workers": (going,), "roster": known, **parts}), DEFAULT_IMAGE)
+        plan = plan_cluster(
+            settled(cluster(), **{"workers": (going,), "roster": known, **parts}), DEFAULT_IMAGE
+        )
         assert plan.retire == ()
+
+
+def test_a_leaving_worker_that_could_not_be_retired_is_asked_for_again() -> None:
+    going = worker(1, deleting=True)
+    seen = settled(cluster(), workers=(going,), roster=roster(process(going)), answered={going.uid: NOW - 30})
+    assert plan_cluster(seen, DEFAULT_IMAGE).retire == (going,)
+
+
+def test_a_scheduler_that_ends_again_and_again_is_replaced_ever_more_slowly() -> None:
+    often = cluster(status={"scheduler": {"restarts": 1000}})
+    plan = plan_cluster(settled(often, scheduler=scheduler("terminated", age=1)), DEFAULT_IMAGE)
+    assert plan.acts == () or plan.again is None
+    young = plan_cluster(settled(often, scheduler=scheduler("terminated")), DEFAULT_IMAGE)
+    assert young.again is None or young.again <= 300
 
 
 def test_leaving_workers_are_looked_up_again_where_the_scheduler_was_asked_long_ago() -> None:
@@ -303,7 +342,9 @@ def test_leaving_workers_are_looked_up_again_where_the_scheduler_was_asked_long_
 
 
 def test_planning_changes_nothing_in_what_was_observed() -> None:
-    body = cluster_body(spec={"scheduler": {"spec": {"containers": [{"name": "s"}]}, "service": {"a": {"b": 1}}}})
+    body = cluster_body(
+        spec={"scheduler": {"spec": {"containers": [{"name": "s"}]}, "service": {"a": {"b": 1}}}}
+    )
     before = copy.deepcopy(body)
     of = cluster_view(body)
     for act in plan_cluster(observed(of), DEFAULT_IMAGE).acts:

@@ -3,7 +3,8 @@
 from dask_operator.plan.replacement import KEPT, WINDOW_SECONDS, Failure, delay, failures
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from worlds import WALL, group, scheduler, worker
+
+from tests.unit.operator.worlds import WALL, group, scheduler, worker
 
 FAILURES = st.lists(
     st.builds(
@@ -13,7 +14,7 @@ FAILURES = st.lists(
         exit_code=st.sampled_from([0, 1, 137, None]),
         message=st.text(max_size=5),
         short=st.booleans(),
-        generation=st.integers(0, 2),
+        template=st.sampled_from(["", "t", "u"]),
     ),
     max_size=KEPT,
 )
@@ -22,13 +23,13 @@ FAILURES = st.lists(
 @settings(max_examples=100)
 @given(FAILURES)
 def test_no_wait_is_negative_or_longer_than_five_minutes(known: list[Failure]) -> None:
-    assert 0 <= delay(tuple(known), group(), WALL) <= 300
+    assert 0 <= delay(tuple(known), "t", WALL) <= 300
 
 
 @settings(max_examples=100)
 @given(FAILURES, st.floats(0, 1000))
 def test_waiting_never_makes_the_wait_longer(known: list[Failure], pause: float) -> None:
-    assert delay(tuple(known), group(), WALL + pause) <= delay(tuple(known), group(), WALL)
+    assert delay(tuple(known), "t", WALL + pause) <= delay(tuple(known), "t", WALL)
 
 
 @settings(max_examples=100)
@@ -39,25 +40,27 @@ def test_failures_come_back_from_the_status_as_they_went_in(known: list[Failure]
 
 
 def test_the_first_two_short_lives_cost_no_time() -> None:
-    short = [Failure(f"p{n}", WALL - 2 + n, 1, "", short=True, generation=1) for n in range(3)]
-    assert delay(tuple(short[:2]), group(), WALL) == 0
-    assert delay(tuple(short), group(), WALL) == 5
+    short = [Failure(f"p{n}", WALL - 2 + n, 1, "", short=True, template="t") for n in range(3)]
+    assert delay(tuple(short[:2]), "t", WALL) == 0
+    assert delay(tuple(short), "t", WALL) == 5
 
 
 def test_workers_that_end_together_are_one_round() -> None:
-    together = tuple(Failure(f"p{n}", WALL, 1, "", short=True, generation=1) for n in range(5))
-    assert delay(together, group(), WALL) == 0
+    together = tuple(Failure(f"p{n}", WALL, 1, "", short=True, template="t") for n in range(5))
+    assert delay(together, "t", WALL) == 0
 
 
-def test_an_edit_of_the_group_starts_anew() -> None:
-    short = tuple(Failure(f"p{n}", WALL - n, 1, "", short=True, generation=1) for n in range(5))
-    assert delay(short, group(), WALL) > 0
-    assert delay(short, group(metadata={"generation": 2}), WALL) == 0
+def test_another_template_starts_anew() -> None:
+    short = tuple(Failure(f"p{n}", WALL - n, 1, "", short=True, template="t") for n in range(5))
+    assert delay(short, "t", WALL) > 0
+    assert delay(short, "another", WALL) == 0
 
 
 def test_only_the_last_failures_are_kept() -> None:
     pods = [worker(n, "terminated", exit_code=1) for n in range(1, 9)]
-    assert [f.pod for f in failures(group(), pods, set(), scheduler(), WALL)] == [pod.name for pod in pods[-KEPT:]]
+    assert [f.pod for f in failures(group(), pods, set(), scheduler(), WALL)] == [
+        pod.name for pod in pods[-KEPT:]
+    ]
 
 
 def test_a_failure_is_counted_once_however_often_its_pod_is_seen() -> None:
@@ -74,4 +77,4 @@ def test_a_worker_that_lost_its_scheduler_and_ended_well_is_no_failure() -> None
 
 
 def test_a_failure_has_no_null_that_the_api_server_would_drop() -> None:
-    assert None not in Failure("p", WALL, None, "gone", short=False, generation=1).as_status().values()
+    assert None not in Failure("p", WALL, None, "gone", short=False, template="t").as_status().values()

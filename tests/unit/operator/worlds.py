@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from dask_operator.observed import ClusterView, DaskWorker, GroupView, PodView, Roster
-from dask_operator.observed.objects import cluster_view, group_view
+from dask_operator.desired import scheduler_service
+from dask_operator.observed import ClusterView, DaskWorker, GroupView, PodView, Roster, ServiceView
+from dask_operator.observed.objects import cluster_view, group_view, service_view
 from dask_operator.observed.pods import pod_view
 from dask_operator.plan.drains import rfc3339
 from dask_operator.plan.world import Attempt, GroupObserved, GroupPlan
@@ -16,6 +17,7 @@ WALL = 1_700_000_000.0
 NOW = 5_000.0
 """Now, in monotonic seconds."""
 
+DEFAULT_IMAGE = "chart/default:1"
 CLUSTER_UID = "cluster-uid"
 GROUP_UID = "group-uid"
 
@@ -211,6 +213,13 @@ def observed(of: GroupView, *pods: PodView, **parts: Any) -> GroupObserved:
         now=parts.get("now", NOW),
         wall=parts.get("wall", WALL),
     )
+
+
+def service(of: ClusterView, **metadata: Any) -> ServiceView:
+    """The Service as the operator made it for ``of``."""
+    body = scheduler_service(of)
+    body["metadata"] |= {"uid": "service-uid", "resourceVersion": "5", **metadata}
+    return service_view(body)
 
 
 def removed(plan: GroupPlan) -> set[str]:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from dask_operator.desired import worker_digest
 from dask_operator.observed import ClusterView, GroupView, PodView
 from dask_operator.plan import replacement
 from dask_operator.plan.drains import Drain, drains_in_status
@@ -65,13 +66,18 @@ def _create(seen: GroupObserved, plan: GroupPlan, missing: int) -> GroupPlan:
     """
     if seen.held or (plan.last_index and not seen.scheduler_lives):
         return plan
-    wait = replacement.delay(plan.failures, seen.group, seen.wall)
+    wait = replacement.delay(plan.failures, _template(seen), seen.wall)
     if wait > 0:
         return replace(plan, again=sooner(plan.again, wait))
     known = {pod.index for pod in seen.pods}
     repeated = sorted(seen.uncertain - known)[:missing]
     fresh = range(plan.last_index + 1, plan.last_index + 1 + missing - len(repeated))
     return replace(plan, create=(*repeated, *fresh), last_index=plan.last_index + len(fresh))
+
+
+def _template(seen: GroupObserved) -> str:
+    """The digest of what the user now wants worker Pods to be made from."""
+    return worker_digest(seen.group.spec.worker, seen.cluster.spec.image if seen.cluster else None)
 
 
 def _refused(seen: GroupObserved, plan: GroupPlan) -> tuple[list[Drain], bool]:

@@ -34,8 +34,8 @@ class Failure:
     message: str
     short: bool
     """Whether it lived too short to have been of use."""
-    generation: int
-    """The generation of the group whose template it was made from, or of a later one."""
+    template: str
+    """The digest of the template that it was made from."""
 
     def as_status(self) -> Manifest:
         """One item of ``status.lastFailures``."""
@@ -45,7 +45,7 @@ class Failure:
             "time": rfc3339(self.at),
             "message": self.message,
             "shortLived": self.short,
-            "generation": self.generation,
+            "template": self.template,
             **known,
         }
 
@@ -64,22 +64,22 @@ def failures(
     known = [_from_status(item) for item in items(group.status, "lastFailures")]
     told = {failure.pod for failure in known}
     new = [
-        _from_pod(pod, group, wall)
+        _from_pod(pod, wall)
         for pod in finished
         if pod.uid not in retired and pod.name not in told and not _lost_scheduler(pod, scheduler)
     ]
     return tuple([*known, *new][-KEPT:])
 
 
-def delay(known: tuple[Failure, ...], group: GroupView, wall: float) -> float:
+def delay(known: tuple[Failure, ...], template: str, wall: float) -> float:
     """Seconds to wait before a worker is replaced: 0 at first, then longer with each round of short lives.
 
-    Workers that ended at the same time are one round. An edit of the group starts anew.
+    Workers that ended at the same time are one round. Another ``template`` (its digest) starts anew.
     """
     rounds = {
         int(failure.at)
         for failure in known
-        if failure.short and wall - failure.at < WINDOW_SECONDS and failure.generation == group.generation
+        if failure.short and wall - failure.at < WINDOW_SECONDS and failure.template == template
     }
     if len(rounds) <= _FREE:
         return 0.0
@@ -93,10 +93,10 @@ def _lost_scheduler(pod: PodView, scheduler: PodView | None) -> bool:
     return pod.exit_code == 0 and alone
 
 
-def _from_pod(pod: PodView, group: GroupView, wall: float) -> Failure:
+def _from_pod(pod: PodView, wall: float) -> Failure:
     message = pod.trouble.message if pod.trouble else "the worker ended although nobody retired it"
     short = wall - pod.created < SHORT_LIFE_SECONDS
-    return Failure(pod.name, wall, pod.exit_code, message, short, group.generation)
+    return Failure(pod.name, wall, pod.exit_code, message, short, pod.digest)
 
 
 def _from_status(item: Manifest) -> Failure:
@@ -106,5 +106,5 @@ def _from_status(item: Manifest) -> Failure:
         exit_code=item.get("exitCode"),
         message=str(item.get("message", "")),
         short=bool(item.get("shortLived")),
-        generation=int(item.get("generation") or 0),
+        template=str(item.get("template", "")),
     )

@@ -42,7 +42,7 @@ def shrink(seen: GroupObserved, plan: GroupPlan, staying: Sequence[PodView], exc
         return plan
     rest = [pod for pod in staying if pod not in chosen]
     if not seen.fresh:
-        return replace(plan, ask=True)
+        return replace(plan, ask=True, unreachable_since=unreachable_since(seen.group))
     if seen.roster is not None and not seen.roster.reachable:
         return _shrink_blind(seen, plan, rest, excess, seen.roster.problem)
     victims = rank(rest, seen.placement)[:excess]
@@ -56,7 +56,9 @@ def _shrink_blind(
     """The scheduler does not answer: nobody is chosen until the user's own limit has passed."""
     limit = seen.group.spec.worker.drain_timeout
     since = unreachable_since(seen.group)
-    waited = 0.0 if since is None else seen.wall - since
+    since = seen.wall if since is None else since
+    plan = replace(plan, unreachable_since=since)
+    waited = seen.wall - since
     if waited >= limit:
         why = f"the scheduler has not answered for {waited:.0f} s"
         victims = rank(pods, Placement())[:excess]
@@ -76,23 +78,31 @@ def advance_drains(seen: GroupObserved, plan: GroupPlan) -> GroupPlan:
         if not pod.running or not seen.scheduler_lives:
             gone = Removal(pod, "its results went with its container or its scheduler")
             plan = replace(plan, remove=(*plan.remove, gone))
-        elif not _informed(seen, pod):
+        elif not _informed(seen, drain):
             plan = replace(plan, ask=True)
         else:
             plan = _advance(seen, plan, drain, pod)
     return _still_blocked(seen, plan)
 
 
-def _informed(seen: GroupObserved, pod: PodView) -> bool:
-    """Whether the roster is young, and younger than the last attempt to retire the Pod's workers."""
-    attempt = seen.attempts.get(pod.uid)
+def _attempt(seen: GroupObserved, drain: Drain) -> Attempt | None:
+    """The last attempt to retire the drain's workers since they were chosen; one before that says nothing."""
+    attempt = seen.attempts.get(drain.uid)
+    if attempt is None or seen.wall - (seen.now - attempt.at) < int(drain.since):
+        return None
+    return attempt
+
+
+def _informed(seen: GroupObserved, drain: Drain) -> bool:
+    """Whether the roster is young, and younger than the last attempt to retire the drain's workers."""
+    attempt = _attempt(seen, drain)
     asked = seen.roster.taken if seen.roster is not None else 0.0
     return seen.fresh and (attempt is None or asked >= attempt.at)
 
 
 def _advance(seen: GroupObserved, plan: GroupPlan, drain: Drain, pod: PodView) -> GroupPlan:
     assert seen.roster is not None
-    attempt = seen.attempts.get(pod.uid)
+    attempt = _attempt(seen, drain)
     workers = seen.placement.of(pod)
     if seen.roster.reachable and not workers:
         return _let_go(seen, plan, drain, pod)
@@ -129,7 +139,7 @@ def _let_go(seen: GroupObserved, plan: GroupPlan, drain: Drain, pod: PodView) ->
     roster taken after the choice does not have it either.
     """
     assert seen.roster is not None
-    attempt = seen.attempts.get(pod.uid)
+    attempt = _attempt(seen, drain)
     chosen_ago = seen.wall - drain.since - 1.0  # what is stored is cut to full seconds
     if attempt is None and chosen_ago <= 0:
         return replace(plan, again=sooner(plan.again, 1.0 - chosen_ago))

@@ -104,6 +104,8 @@ class GroupPlan:
     blocked: Blocked | None = None
     ask: bool = False
     """Whether a fresh roster is needed."""
+    unreachable_since: float | None = None
+    """Since when (epoch seconds) nobody can be chosen because the scheduler does not answer."""
     failures: tuple[Failure, ...] = ()
     again: float | None = None
     """Seconds after which to look again even if nothing happens."""
@@ -116,11 +118,8 @@ def blocked_before(group: GroupView) -> Blocked | None:
 
 
 def unreachable_since(group: GroupView) -> float | None:
-    """Since when (epoch seconds) nobody could be chosen because the scheduler does not answer."""
-    held = _drain_blocked(group)
-    if not held or held.get("reason") != Reason.SCHEDULER_UNREACHABLE.value:
-        return None
-    return timestamp(held.get("lastTransitionTime"))
+    """Since when (epoch seconds) nobody could be chosen because the scheduler does not answer, as last stored."""
+    return timestamp(group.status.get("unreachableSince"))
 
 
 def _drain_blocked(group: GroupView) -> Manifest | None:

@@ -5,6 +5,7 @@ from dask_operator_api.conditions import ConditionType, Reason
 from dask_operator_api.manifests import Manifest
 
 from dask_operator.observed import GroupView
+from dask_operator.plan.drains import rfc3339
 from dask_operator.plan.world import GroupObserved, GroupPlan
 from dask_operator.status.conditions import (
     Condition,
@@ -46,6 +47,7 @@ def group_status(seen: GroupObserved, plan: GroupPlan, problem: Problem | None) 
         "draining": [drain.as_status() for drain in plan.drains],
         "lastFailures": [failure.as_status() for failure in plan.failures],
         "lastWorkerIndex": plan.last_index,
+        "unreachableSince": None if plan.unreachable_since is None else rfc3339(plan.unreachable_since),
         "conditions": merged(
             group.status,
             [

@@ -1,0 +1,1 @@
+"""Benchmarks: each prints what it measured, against something measured in the same run."""

@@ -1,0 +1,24 @@
+"""``python -m bench [NAME ...]``: run the benchmarks, all or some, on the cluster that KUBECONFIG names."""
+
+import argparse
+
+from bench import api_calls, first_result
+
+BENCHMARKS = {"api-calls": api_calls.run, "first-result": first_result.run}
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}")
+    names = parser.parse_args().names or list(BENCHMARKS)
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        parser.error(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    for name in names:
+        print(f"\n{name}")
+        for line in BENCHMARKS[name]():
+            print(f"  {line}", flush=True)
+
+
+main()

@@ -1,0 +1,171 @@
+"""The queue of keys: once at a time, coalescing, backing off."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from dask_operator.errors import TryAgain
+from dask_operator.queue import KeyedQueue
+from dask_operator.store import Key
+from dask_operator_api.kinds import Kind
+
+A, B = (Key(Kind.CLUSTER, "ns", name) for name in "ab")
+PATIENCE = 5.0
+
+
+class Work:
+    """Reconciles by noting it down, and by doing what it is told to."""
+
+    def __init__(self) -> None:
+        self.done: list[Key] = []
+        self.running: list[Key] = []
+        self.overlaps = 0
+        self.answers: list[float | Exception | None] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def __call__(self, key: Key) -> float | None:
+        self.overlaps += key in self.running
+        self.running.append(key)
+        await self.gate.wait()
+        self.running.remove(key)
+        self.done.append(key)
+        answer = self.answers.pop(0) if self.answers else None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+async def until(holds: Callable[[], bool], what: str) -> float:
+    """Wait for something to hold; gives the seconds that it took."""
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    while not holds():
+        assert loop.time() < begin + PATIENCE, f"still waiting for: {what}"
+        await asyncio.sleep(0.002)
+    return loop.time() - begin
+
+
+@asynccontextmanager
+async def running(
+    work: Callable[[Key], Awaitable[float | None]], concurrency: int = 4
+) -> AsyncIterator[KeyedQueue]:
+    queue = KeyedQueue(work, concurrency)
+    task = asyncio.create_task(queue.run())
+    yield queue
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_what_is_added_many_times_is_worked_on_once() -> None:
+    work = Work()
+    async with running(work) as queue:
+        for _ in range(10):
+            queue.add(A)
+        await until(lambda: work.done == [A], "one pass")
+        await asyncio.sleep(0.02)
+    assert work.done == [A]
+
+
+async def test_news_during_a_pass_bring_exactly_one_more_pass_and_never_at_the_same_time() -> None:
+    work = Work()
+    work.gate.clear()
+    async with running(work) as queue:
+        queue.add(A)
+        await until(lambda: work.running == [A], "the first pass")
+        for _ in range(5):
+            queue.add(A)
+        work.gate.set()
+        await until(lambda: len(work.done) == 2, "the second pass")
+        await asyncio.sleep(0.02)
+    assert (work.done, work.overlaps) == ([A, A], 0)
+
+
+async def test_different_keys_are_worked_on_at_the_same_time_up_to_the_limit() -> None:
+    work = Work()
+    work.gate.clear()
+    keys = [Key(Kind.CLUSTER, "ns", str(number)) for number in range(5)]
+    async with running(work, concurrency=3) as queue:
+        for key in keys:
+            queue.add(key)
+        await until(lambda: len(work.running) == 3, "three passes at a time")
+        await asyncio.sleep(0.02)
+        assert len(work.running) == 3
+        work.gate.set()
+        await until(lambda: sorted(work.done) == sorted(keys), "all keys")
+
+
+async def test_a_pass_that_asks_to_be_repeated_is_repeated_after_its_pause() -> None:
+    work = Work()
+    work.answers = [0.1]
+    async with running(work) as queue:
+        queue.add(A)
+        await until(lambda: len(work.done) == 1, "the first pass")
+        assert await until(lambda: len(work.done) == 2, "the second pass") > 0.05
+
+
+async def test_news_come_before_the_pause_is_over_and_cancel_it() -> None:
+    work = Work()
+    work.answers = [0.2]
+    async with running(work) as queue:
+        queue.add(A)
+        await until(lambda: len(work.done) == 1, "the first pass")
+        queue.add(A)
+        assert await until(lambda: len(work.done) == 2, "the second pass") < 0.15
+        await asyncio.sleep(0.25)
+    assert len(work.done) == 2
+
+
+async def test_of_two_pauses_the_shorter_counts() -> None:
+    work = Work()
+    async with running(work) as queue:
+        queue.add_after(A, 0.02)
+        queue.add_after(A, 60)
+        queue.add_after(B, 60)
+        queue.add_after(B, 0.02)
+        await until(lambda: sorted(work.done) == [A, B], "both keys")
+
+
+@pytest.mark.parametrize("error", [TryAgain("later"), ValueError("a bug")])
+async def test_a_failed_pass_is_repeated_ever_more_slowly_until_it_succeeds(error: Exception) -> None:
+    work = Work()
+    work.answers = [error, error, error]
+    async with running(work) as queue:
+        queue.add(A)
+        await until(lambda: len(work.done) == 3, "three failures")
+        assert await until(lambda: len(work.done) == 4, "the success") > 0.15
+        await asyncio.sleep(0.05)
+    assert len(work.done) == 4
+
+
+async def test_no_news_shorten_the_pause_that_the_server_asked_for() -> None:
+    work = Work()
+    work.answers = [TryAgain("slow down", retry_after=0.3)]
+    async with running(work) as queue:
+        queue.add(A)
+        await until(lambda: len(work.done) == 1, "the first pass")
+        queue.add(A)
+        assert await until(lambda: len(work.done) == 2, "the second pass") > 0.25
+
+
+async def test_one_key_that_fails_holds_up_no_other() -> None:
+    work = Work()
+    work.answers = [TryAgain("later", retry_after=30)]
+    async with running(work, concurrency=1) as queue:
+        queue.add(A)
+        queue.add(B)
+        await until(lambda: work.done == [A, B], "the other key")
+
+
+async def test_the_age_of_the_oldest_key_tells_that_work_has_stopped() -> None:
+    work = Work()
+    work.gate.clear()
+    async with running(work) as queue:
+        assert queue.oldest_age() == 0
+        queue.add(A)
+        await asyncio.sleep(0.05)
+        assert queue.oldest_age() > 0.03
+        work.gate.set()
+        await until(lambda: queue.oldest_age() == 0, "an empty queue")
