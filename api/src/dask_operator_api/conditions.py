@@ -48,6 +48,11 @@ class Reason(StrEnum):
     NO_ROOM_FOR_RESULTS = "NoRoomForResults"
 
 
+def known_reason(text: object) -> Reason | None:
+    """The reason that ``text`` names; None for one that is not in the list, be it a newer or another program's."""
+    return next((reason for reason in Reason if reason.value == text), None)
+
+
 class Phase(StrEnum):
     """``status.phase`` of a DaskCluster: a summary for people and for existing clients. Nothing decides by it."""
 

@@ -21,6 +21,9 @@ WORKER_INDEX = f"{OWN_PREFIX}worker-index"
 TEMPLATE_DIGEST = f"{OWN_PREFIX}template-digest"
 """Annotation on a Pod: the digest of what the user wrote for it."""
 
+CONTAINER = f"{OWN_PREFIX}container"
+"""Annotation on a Pod: the name of the container that Dask runs in, whatever others inject beside it."""
+
 COPIED_REPLICAS = f"{OWN_PREFIX}copied-replicas"
 """Annotation on the default group: the cluster's ``spec.worker.replicas`` that was last copied into it."""
 

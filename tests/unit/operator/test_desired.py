@@ -285,7 +285,10 @@ def test_the_worker_pod_of_the_tiny_spec() -> None:
                 "dask.org/component": "worker",
                 "kubernetes.dask.org/cluster-uid": "cluster-uid",
             },
-            "annotations": {"kubernetes.dask.org/worker-index": "1"},
+            "annotations": {
+                "kubernetes.dask.org/worker-index": "1",
+                "kubernetes.dask.org/container": "worker",
+            },
             "ownerReferences": [
                 {
                     "apiVersion": "kubernetes.dask.org/v1",

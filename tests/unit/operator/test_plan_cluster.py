@@ -128,7 +128,7 @@ def test_a_cluster_that_has_everything_is_left_alone() -> None:
 
 def test_the_image_is_the_users_else_the_one_that_was_found_at_creation() -> None:
     assert cluster_image(cluster(), DEFAULT_IMAGE) == DEFAULT_IMAGE
-    assert cluster_image(cluster(status={"image": "old:1"}), DEFAULT_IMAGE) == "old:1"
+    assert cluster_image(cluster(status={"defaultImage": "old:1"}), DEFAULT_IMAGE) == "old:1"
     assert cluster_image(cluster(spec={"image": "mine"}, status={"image": "old:1"}), DEFAULT_IMAGE) == "mine"
 
 

@@ -25,6 +25,11 @@ class ContainerDefaults:
     lifecycle: Manifest | None = None
 
 
+def container_name(template: Manifest, component: str) -> str:
+    """The name that the Dask container of ``template`` will have."""
+    return str(dask_container(template, component).get("name") or component)
+
+
 def filled(template: Manifest, defaults: ContainerDefaults) -> Manifest:
     """The PodSpec of a scheduler or worker: the user's template with the gaps filled.
 

@@ -8,7 +8,7 @@ from dask_operator_api.manifests import Manifest
 from dask_operator_api.specs import Metadata
 
 from dask_operator.desired.metadata import digest, layered, owner_reference
-from dask_operator.desired.podspec import ContainerDefaults, filled
+from dask_operator.desired.podspec import ContainerDefaults, container_name, filled
 from dask_operator.observed import ClusterView
 from dask_operator.observed.pods import DASHBOARD_PORT, DASHBOARD_PORT_NAME
 
@@ -57,7 +57,10 @@ def scheduler_pod(cluster: ClusterView, image: str) -> Manifest:
     spec = cluster.spec.scheduler
     fixed = Metadata(
         labels={**scheduler_labels(cluster), labels.CLUSTER_UID: cluster.uid},
-        annotations={labels.TEMPLATE_DIGEST: scheduler_digest(cluster)},
+        annotations={
+            labels.TEMPLATE_DIGEST: scheduler_digest(cluster),
+            labels.CONTAINER: container_name(spec.pod, labels.SCHEDULER),
+        },
     )
     defaults = ContainerDefaults(
         name=labels.SCHEDULER,

@@ -5,7 +5,7 @@ from dask_operator_api.manifests import Manifest
 from dask_operator_api.specs import Metadata, WorkerSpec
 
 from dask_operator.desired.metadata import digest, layered, owner_reference
-from dask_operator.desired.podspec import ContainerDefaults, filled
+from dask_operator.desired.podspec import ContainerDefaults, container_name, filled
 from dask_operator.desired.scheduler import COMM_PORT
 from dask_operator.observed import ClusterView, GroupView
 
@@ -38,6 +38,7 @@ def worker_pod(cluster: ClusterView, group: GroupView, image: str, index: int) -
         annotations={
             labels.WORKER_INDEX: str(index),
             labels.TEMPLATE_DIGEST: worker_digest(worker, cluster.spec.image),
+            labels.CONTAINER: container_name(worker.pod, labels.WORKER),
         },
     )
     return {

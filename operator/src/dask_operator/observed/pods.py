@@ -79,10 +79,10 @@ class PodView(ObjectView):
         return self.state == "running"
 
 
-def dask_container(spec: Manifest, component: str) -> Manifest:
-    """The container that Dask runs in: the one named like its component, else the first."""
+def dask_container(spec: Manifest, name: str) -> Manifest:
+    """The container that Dask runs in: the one of that name (its component's), else the first."""
     containers = items(spec, "containers")
-    named = [container for container in containers if container.get("name") == component]
+    named = [container for container in containers if container.get("name") == name]
     return (named or containers or [{}])[0]
 
 
@@ -91,7 +91,7 @@ def pod_view(body: Manifest) -> PodView:
     meta = Metadata.parse(section(body, "metadata"))
     spec, status = section(body, "spec"), section(body, "status")
     component = meta.labels.get(labels.COMPONENT, "")
-    container = dask_container(spec, component)
+    container = dask_container(spec, meta.annotations.get(labels.CONTAINER) or component)
     report = _container_status(status, str(container.get("name", "")))
     state = _state(report)
     index = meta.annotations.get(labels.WORKER_INDEX, "")

@@ -102,6 +102,8 @@ class ClusterPlan:
 
     image: str
     """For Pods whose template names none; stored before the first of them is created."""
+    default_image: str
+    """The same where the user names none for the whole cluster: that of the cluster's creation."""
     acts: tuple[Create | Patch | Delete, ...] = ()
     retire: tuple[PodView, ...] = ()
     """Workers whose Pods are being deleted by somebody: the scheduler shall move their results meanwhile."""
@@ -115,11 +117,13 @@ class ClusterPlan:
 def plan_cluster(seen: ClusterObserved, default_image: str) -> ClusterPlan:
     """Decide what to do about a cluster that is not being deleted."""
     image = cluster_image(seen.cluster, default_image)
+    default = str(seen.cluster.status.get("defaultImage") or default_image)
     leaving = _leaving(seen)
     informed = _is_informed(seen)
     scheduler, pause = _scheduler(seen, image)
     return ClusterPlan(
         image=image,
+        default_image=default,
         acts=(*scheduler, *_service(seen), *_groups(seen)),
         retire=leaving if informed else (),
         conflicts=tuple(_conflicts(seen)),
@@ -130,7 +134,7 @@ def plan_cluster(seen: ClusterObserved, default_image: str) -> ClusterPlan:
 
 def cluster_image(cluster: ClusterView, default_image: str) -> str:
     """The image for templates that name none: the user's, else the default that was found at creation."""
-    return cluster.spec.image or str(cluster.status.get("image") or "") or default_image
+    return cluster.spec.image or str(cluster.status.get("defaultImage") or default_image)
 
 
 def _scheduler(seen: ClusterObserved, image: str) -> tuple[list[Create | Delete], float | None]:

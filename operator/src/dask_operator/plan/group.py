@@ -6,7 +6,7 @@ from dask_operator.desired import worker_digest
 from dask_operator.observed import ClusterView, GroupView, PodView
 from dask_operator.plan import replacement
 from dask_operator.plan.drains import Drain, drains_in_status
-from dask_operator.plan.shrinking import advance_drains, shrink
+from dask_operator.plan.shrinking import advance_drains, informed, shrink
 from dask_operator.plan.world import GroupObserved, GroupPlan, Removal, sooner
 
 
@@ -86,6 +86,6 @@ def _refused(seen: GroupObserved, plan: GroupPlan) -> tuple[list[Drain], bool]:
     waiting = [drain for drain in plan.drains if drain.uid in alive and drain.uid not in seen.in_flight]
     if not waiting or not seen.scheduler_lives:
         return [], False
-    if not seen.fresh:
+    if not all(informed(seen, drain) for drain in waiting):
         return [], True
     return [drain for drain in waiting if seen.placement.of(alive[drain.uid])], False

@@ -78,7 +78,7 @@ def advance_drains(seen: GroupObserved, plan: GroupPlan) -> GroupPlan:
         if not pod.running or not seen.scheduler_lives:
             gone = Removal(pod, "its results went with its container or its scheduler")
             plan = replace(plan, remove=(*plan.remove, gone))
-        elif not _informed(seen, drain):
+        elif not informed(seen, drain):
             plan = replace(plan, ask=True)
         else:
             plan = _advance(seen, plan, drain, pod)
@@ -93,7 +93,7 @@ def _attempt(seen: GroupObserved, drain: Drain) -> Attempt | None:
     return attempt
 
 
-def _informed(seen: GroupObserved, drain: Drain) -> bool:
+def informed(seen: GroupObserved, drain: Drain) -> bool:
     """Whether the roster is young, and younger than the last attempt to retire the drain's workers."""
     attempt = _attempt(seen, drain)
     asked = seen.roster.taken if seen.roster is not None else 0.0

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from dask_operator_api.conditions import ConditionType, Reason
+from dask_operator_api.conditions import ConditionType, Reason, known_reason
 from dask_operator_api.manifests import Manifest, items
 
 from dask_operator.observed import ClusterView, GroupView, PodView, Roster
@@ -65,7 +66,7 @@ class GroupObserved:
             return False
         return roster.with_loads or not roster.reachable
 
-    @property
+    @cached_property
     def placement(self) -> Placement:
         """Which worker processes run in which Pod."""
         return placement_of(self.roster, self.siblings or self.pods)
@@ -114,7 +115,8 @@ class GroupPlan:
 def blocked_before(group: GroupView) -> Blocked | None:
     """What the group's ``DrainBlocked`` condition says, if it is True."""
     held = _drain_blocked(group)
-    return Blocked(Reason(held["reason"]), str(held.get("message", ""))) if held else None
+    reason = known_reason(held.get("reason")) if held else None
+    return Blocked(reason, str(held.get("message", ""))) if held and reason else None
 
 
 def unreachable_since(group: GroupView) -> float | None:

@@ -2,6 +2,7 @@
 
 from dask_operator_api import labels, names
 from dask_operator_api.conditions import Reason
+from dask_operator_api.kinds import Kind
 
 from dask_operator.errors import ApiError, Conflict, NameTaken, NotFound, Refused
 from dask_operator.intake import is_watched
@@ -110,7 +111,8 @@ async def _create(context: Context, cluster: ClusterView, item: Create) -> None:
     except Conflict:
         # Somebody's, or ours from a try whose answer was lost: the next pass sees which.
         answer = await context.kube.get(item.kind, cluster.namespace, name)
-        if not is_watched(item.kind, answer):
+        elsewhere = item.kind == Kind.WORKER_GROUP and answer["spec"].get("cluster") != cluster.name
+        if elsewhere or not is_watched(item.kind, answer):
             raise NameTaken(NameConflict(item.kind, name).message, 409) from None
     context.intake.saw(item.kind, answer)
 

@@ -1,7 +1,7 @@
 """The status of a cluster."""
 
 from dask_operator_api import labels, names
-from dask_operator_api.conditions import ConditionType, Phase, Reason
+from dask_operator_api.conditions import ConditionType, Phase, Reason, known_reason
 from dask_operator_api.manifests import Manifest, items, section
 
 from dask_operator.desired.scheduler import COMM_PORT
@@ -37,7 +37,7 @@ def cluster_status(
     cluster = seen.cluster
     connections = Connections.of(seen.roster, seen.workers, seen.own_scheduler)
     default = next((g for g in seen.groups if g.name == names.default_group_name(cluster.name)), None)
-    desired = sum(group.spec.worker.replicas for group in seen.groups)
+    desired = sum(g.spec.worker.replicas for g in seen.groups if g.owner in ("", cluster.uid))
     if default is None:
         desired += cluster.spec.worker.replicas
     counts = count(seen.workers, connections, desired, cluster.status)
@@ -52,6 +52,7 @@ def cluster_status(
         "phase": _phase(seen, ready).value,
         "observedGeneration": cluster.generation,
         "image": plan.image,
+        "defaultImage": plan.default_image,
         "schedulerAddress": f"tcp://{host}:{COMM_PORT}",
         "dashboardAddress": f"http://{host}:{DASHBOARD_PORT}/status",
         "scheduler": _scheduler(seen),
@@ -137,7 +138,8 @@ def _told_by_group(seen: ClusterObserved) -> Condition | None:
                 and not starting
             ):
                 message = f"group {group.name}: {item.get('message', '')}"
-                return Condition(ConditionType.WORKERS_READY, False, Reason(item["reason"]), message)
+                reason = known_reason(item.get("reason")) or Reason.WORKERS_STARTING
+                return Condition(ConditionType.WORKERS_READY, False, reason, message)
     return None
 
 

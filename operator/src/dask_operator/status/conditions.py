@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from dask_operator_api.conditions import ConditionType, Reason
+from dask_operator_api.conditions import ConditionType, Reason, known_reason
 from dask_operator_api.manifests import Manifest, items, section
 
 from dask_operator.observed import PodView, Roster, Trouble
@@ -135,9 +135,9 @@ def connection(
     """Whether every wanted worker is known to the scheduler. While it is not known, ``status`` stands."""
     kind = ConditionType.WORKERS_CONNECTED
     before = next((item for item in items(status, "conditions") if item.get("type") == kind.value), None)
-    if not connections.known and before is not None:
-        same = str(before.get("message", ""))
-        return Condition(kind, before.get("status") == "True", Reason(before["reason"]), same)
+    held = known_reason(before.get("reason")) if before is not None else None
+    if not connections.known and before is not None and held is not None:
+        return Condition(kind, before.get("status") == "True", held, str(before.get("message", "")))
     alone = lonely(pods, connections.placement)
     message = f"{counts.connected} of {counts.desired} workers are connected to the scheduler"
     if not alone and counts.connected >= counts.desired:
@@ -147,7 +147,7 @@ def connection(
     message += f"; {len(alone)} that are Ready are not, {min(pod.name for pod in alone)} among them"
     if connections.problem:
         message += f"; the scheduler does not answer: {connections.problem}"
-    if connecting_for(alone, connections.scheduler, wall) < CONNECT_SECONDS:
+    if not connections.known or connecting_for(alone, connections.scheduler, wall) < CONNECT_SECONDS:
         return Condition(kind, False, Reason.CONNECTING, message)
     hint = "; see the worker's log: its image may hold another version of distributed"
     return Condition(kind, False, Reason.NOT_CONNECTING, message + hint)
