@@ -13,6 +13,7 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 UV := $(CACHE)/uv-$(UV_VERSION)/bin/uv
 CONTEXT ?=
+USER_KUBECONFIG := $(KUBECONFIG)
 export DASK_OPERATOR_CACHE := $(CACHE)
 export KUBECONFIG := $(CURDIR)/build/kubeconfig
 export PATH := $(CURDIR)/build/bin:$(CURDIR)/.venv/bin:$(PATH)
@@ -42,7 +43,7 @@ tools: ## Build kubectl, helm and the like into build/bin (cached)
 
 .PHONY: cluster
 cluster: ## Start the local Kubernetes, or heal it; its kubeconfig is build/kubeconfig
-	@$(LOCALCLUSTER) up $(if $(CONTEXT),--context $(CONTEXT))
+	@$(if $(CONTEXT),KUBECONFIG="$(USER_KUBECONFIG)") $(LOCALCLUSTER) up $(if $(CONTEXT),--context $(CONTEXT))
 
 .PHONY: cluster-down
 cluster-down: ## End the local Kubernetes and remove every trace of it
@@ -77,11 +78,11 @@ test-unit: check ## The checks and the tests that run anywhere
 
 .PHONY: test
 test: test-unit cluster tools install ## Every test, on the cluster too
-	@pytest -q tests/chart tests/cluster -m "not slow"
+	@pytest -q --durations=10 tests/chart tests/cluster -m "not slow"
 
 .PHONY: test-all
 test-all: test-unit cluster tools install ## Every test, the long ones too
-	@pytest -q tests/chart tests/cluster
+	@pytest -q --durations=10 tests/chart tests/cluster
 
 .PHONY: bench
 bench: venv cluster install ## The benchmarks

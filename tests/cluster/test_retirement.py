@@ -71,7 +71,13 @@ def _sums(client: Client, futures: list[Future]) -> list[float]:
     return [float(client.gather(future).sum()) for future in futures]
 
 
-@pytest.mark.parametrize("template", [{}, TWO_PROCESSES], ids=["one-process", "two-processes"])
+@pytest.mark.parametrize(
+    "template",
+    [
+        pytest.param({}, id="one-process"),
+        pytest.param(TWO_PROCESSES, id="two-processes", marks=pytest.mark.slow),
+    ],
+)
 def test_shrinking_from_8_to_2_keeps_every_result(namespace: str, template: dict[str, Any]) -> None:
     apply(
         namespace,
