@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+import warnings
 from collections.abc import Iterator
 from statistics import median
 from typing import Any
@@ -19,6 +20,7 @@ WORKERS = 2
 def run() -> Iterator[str]:
     """Both, one after the other, several times; the median of the differences counts."""
     logging.getLogger("distributed").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", "Mismatched versions found")
     image = _dask_image()
     differences = []
     for number in range(1, ROUNDS + 1):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from dask_operator_api.conditions import Reason
-from dask_operator_api.manifests import Manifest
+from dask_operator_api.manifests import Manifest, items, section
 
 from dask_operator.errors import ApiError, NameTaken, Refused, TryAgain
 from dask_operator.intake import Intake
@@ -18,8 +18,8 @@ from dask_operator.settings import Settings
 from dask_operator.status.conditions import Problem
 from dask_operator.store import Key, Store
 
-STATUS_SECONDS = 1.0
-"""Seconds between two writes of one status that differ in numbers only."""
+STATUS_SECONDS = 5.0
+"""Seconds between two writes of one status that differ in numbers on the way only."""
 
 REFUSED_SECONDS = 60.0
 """Seconds until a refused object is tried again although nobody has edited anything."""
@@ -109,8 +109,8 @@ class Context:
     ) -> float | None:
         """Make the status what is wanted, if it differs.
 
-        A difference in numbers only is written at most once a second, unless ``urgent``: then gives the seconds
-        until it may be written.
+        While only numbers change on their way to what is wanted, it is written every few seconds, unless
+        ``urgent``: then gives the seconds until it may be written.
         """
         if all(view.status.get(name) == value for name, value in wanted.items()):
             return None
@@ -151,9 +151,20 @@ def _reason(reason: Reason, error: Refused) -> Reason:
     return Reason.QUOTA_EXCEEDED if error.is_quota else reason
 
 
-def _verdicts(status: Manifest) -> list[tuple[object, ...]]:
-    conditions = status.get("conditions") or ()
-    return [(item.get("type"), item.get("status"), item.get("reason")) for item in conditions]
+def _verdicts(status: Manifest) -> list[object]:
+    """What somebody may wait for in a status: the conditions, and whether numbers are what is wanted."""
+    workers = section(status, "workers")
+    desired = int(workers.get("desired") or 0)
+    numbers = [int(workers.get(name) or 0) for name in ("ready", "connected")]
+    conditions = [
+        (item.get("type"), item.get("status"), item.get("reason")) for item in items(status, "conditions")
+    ]
+    return [
+        conditions,
+        status.get("observedGeneration"),
+        desired,
+        [(number > desired) - (number < desired) for number in numbers],
+    ]
 
 
 async def in_parallel(items: Sequence[T], act: Callable[[T], Awaitable[None]], limit: int) -> None:
