@@ -17,7 +17,8 @@ from dask_operator.plan.cluster import (
     Patch,
     plan_cluster,
 )
-from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry, in_parallel, names_of, sooner
+from dask_operator.plan.world import sooner
+from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry, in_parallel, names_of
 from dask_operator.status import cluster_status
 from dask_operator.status.conditions import connecting_for, lonely
 from dask_operator.store import Key

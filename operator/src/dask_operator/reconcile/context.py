@@ -188,12 +188,6 @@ async def in_parallel(items: Sequence[T], act: Callable[[T], Awaitable[None]], l
         raise next((error for error in errors if isinstance(error, Refused)), errors[0])
 
 
-def sooner(*times: float | None) -> float | None:
-    """The smallest of the times that are given."""
-    given = [time for time in times if time is not None]
-    return min(given) if given else None
-
-
 def as_retry(error: ApiError) -> ApiError:
     """An error as the queue understands it: what has changed is worth a fresh look."""
     return error if isinstance(error, (TryAgain, Refused)) else TryAgain(str(error))

@@ -9,8 +9,8 @@ from dask_operator.errors import ApiError, Conflict, NotFound, Refused, TryAgain
 from dask_operator.observed import ClusterView, GroupView
 from dask_operator.plan.cluster import cluster_image
 from dask_operator.plan.group import belongs, plan_group
-from dask_operator.plan.world import GroupObserved, GroupPlan, Removal
-from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry, in_parallel, names_of, sooner
+from dask_operator.plan.world import GroupObserved, GroupPlan, Removal, sooner
+from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry, in_parallel, names_of
 from dask_operator.status import group_status, waiting_status
 from dask_operator.status.conditions import connecting_for, lonely
 from dask_operator.store import Key
