@@ -131,6 +131,8 @@ def test_workers_whose_results_have_nowhere_to_go_stay(namespace: str) -> None:
         group = get(namespace, "daskworkergroup", "full-default")
         assert condition(group, "DrainBlocked")["reason"] == "NoRoomForResults"
         assert _sums(client, futures) == [float(n * NUMBERS) for n in range(10)]
+        reasons = kubectl("get", "events", "-n", namespace, "-o", "jsonpath={.items[*].reason}")
+        assert "DrainBlocked" in reasons
         del futures
         eventually("no worker left", lambda: not workers(namespace, "full-default", alive=False), 60)
         eventually("DrainBlocked to end", lambda: not blocked(), 10)

@@ -2,14 +2,14 @@
 
 from collections import Counter
 
-from dask_operator_api.conditions import Reason
+from dask_operator_api.conditions import ConditionType, Reason
 
 from dask_operator.desired import worker_pod
 from dask_operator.errors import ApiError, Conflict, NotFound, Refused, TryAgain, Uncertain
 from dask_operator.observed import ClusterView, GroupView
 from dask_operator.plan.cluster import cluster_image
 from dask_operator.plan.group import belongs, plan_group
-from dask_operator.plan.world import GroupObserved, GroupPlan, Removal, sooner
+from dask_operator.plan.world import GroupObserved, GroupPlan, Removal, blocked_before, sooner
 from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry, in_parallel, names_of
 from dask_operator.status import group_status, waiting_status
 from dask_operator.status.conditions import connecting_for, lonely
@@ -79,11 +79,21 @@ async def _pass(context: Context, key: Key, group: GroupView, cluster: ClusterVi
     status = group_status(seen, plan, problem)
     intent = any(status[name] != seen.group.status.get(name) for name in ("draining", "lastWorkerIndex"))
     again = await context.write_status(key, seen.group, status, urgent=intent)
+    _tell_blocked(context, seen, plan)
     await _remove(context, seen, plan)
     if plan.create:
         retry = await _create(context, key, cluster, seen, plan)
     _retire(context, key, seen, plan)
     return sooner(again, retry, plan.again, _ask(context, key, seen, plan))
+
+
+def _tell_blocked(context: Context, seen: GroupObserved, plan: GroupPlan) -> None:
+    """Tell once that workers which are to go cannot, and why."""
+    before = blocked_before(seen.group)
+    if plan.blocked is not None and (before is None or before.reason != plan.blocked.reason):
+        context.recorder.tell(
+            seen.group, ConditionType.DRAIN_BLOCKED.value, plan.blocked.message, warning=True
+        )
 
 
 async def _remove(context: Context, seen: GroupObserved, plan: GroupPlan) -> None:
