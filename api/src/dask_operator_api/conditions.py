@@ -28,7 +28,6 @@ class Reason(StrEnum):
     SCHEDULER_STARTING = "SchedulerStarting"
     WORKERS_STARTING = "WorkersStarting"
     CONNECTING = "Connecting"
-    TERMINATING = "Terminating"
     # waiting for somebody else
     CLUSTER_NOT_FOUND = "ClusterNotFound"
     NAME_CONFLICT = "NameConflict"

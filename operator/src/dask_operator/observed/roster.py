@@ -55,6 +55,10 @@ class Placement:
         """The worker processes in ``pod`` that the scheduler knows."""
         return self.by_pod.get(pod.uid, ())
 
+    def addresses(self, pods: Iterable[PodView]) -> dict[str, list[str]]:
+        """Pod uid → addresses of the worker processes in it, for each of ``pods``."""
+        return {pod.uid: [worker.address for worker in self.of(pod)] for pod in pods}
+
 
 def placement_of(roster: Roster | None, pods: Iterable[PodView]) -> Placement:
     """Where the workers of a roster run; nowhere known if there is no roster."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from dask_operator_api import names
 from dask_operator_api.kinds import Kind
@@ -16,7 +17,7 @@ from dask_operator.desired import (
 )
 from dask_operator.desired.metadata import owner_reference
 from dask_operator.observed import ClusterView, GroupView, ObjectView, PodView, Roster, ServiceView
-from dask_operator.observed.roster import place
+from dask_operator.observed.roster import Placement, placement_of
 from dask_operator.plan.shrinking import RETRY_SECONDS
 from dask_operator.plan.world import ROSTER_MAX_AGE, Attempt, sooner
 
@@ -46,6 +47,11 @@ class ClusterObserved:
     """Monotonic seconds."""
     wall: float = 0.0
     """Seconds since the epoch."""
+
+    @cached_property
+    def placement(self) -> Placement:
+        """Which worker processes run in which Pod."""
+        return placement_of(self.roster, self.workers)
 
     @property
     def own_scheduler(self) -> PodView | None:
@@ -117,13 +123,12 @@ class ClusterPlan:
 def plan_cluster(seen: ClusterObserved, default_image: str) -> ClusterPlan:
     """Decide what to do about a cluster that is not being deleted."""
     image = cluster_image(seen.cluster, default_image)
-    default = str(seen.cluster.status.get("defaultImage") or default_image)
     leaving = _leaving(seen)
     informed = _is_informed(seen)
     scheduler, pause = _scheduler(seen, image)
     return ClusterPlan(
         image=image,
-        default_image=default,
+        default_image=_default_image(seen.cluster, default_image),
         acts=(*scheduler, *_service(seen), *_groups(seen)),
         retire=leaving if informed else (),
         conflicts=tuple(_conflicts(seen)),
@@ -134,7 +139,12 @@ def plan_cluster(seen: ClusterObserved, default_image: str) -> ClusterPlan:
 
 def cluster_image(cluster: ClusterView, default_image: str) -> str:
     """The image for templates that name none: the user's, else the default that was found at creation."""
-    return cluster.spec.image or str(cluster.status.get("defaultImage") or default_image)
+    return cluster.spec.image or _default_image(cluster, default_image)
+
+
+def _default_image(cluster: ClusterView, default_image: str) -> str:
+    """The default that was found when the cluster was created; at that moment, the install's."""
+    return str(cluster.status.get("defaultImage") or default_image)
 
 
 def _scheduler(seen: ClusterObserved, image: str) -> tuple[list[Create | Delete], float | None]:
@@ -223,9 +233,8 @@ def _leaving(seen: ClusterObserved) -> tuple[PodView, ...]:
     if scheduler is None or not scheduler.serving:
         return ()
     leaving = [pod for pod in seen.workers if pod.deleting and pod.running and _worth_asking(seen, pod)]
-    if seen.roster is not None and _is_informed(seen):
-        placement = place(seen.roster, seen.workers)
-        leaving = [pod for pod in leaving if placement.of(pod)]
+    if _is_informed(seen):
+        leaving = [pod for pod in leaving if seen.placement.of(pod)]
     return tuple(leaving)
 
 

@@ -7,7 +7,6 @@ from dask_operator_api.kinds import Kind
 from dask_operator.errors import ApiError, Conflict, NameTaken, NotFound, Refused
 from dask_operator.intake import is_watched
 from dask_operator.observed import ClusterView
-from dask_operator.observed.roster import placement_of
 from dask_operator.plan.cluster import (
     ClusterObserved,
     ClusterPlan,
@@ -121,11 +120,9 @@ async def _create(context: Context, cluster: ClusterView, item: Create) -> None:
 def _retire(context: Context, key: Key, seen: ClusterObserved, plan: ClusterPlan) -> None:
     """Save the results of workers whose Pods somebody deletes, while their grace period lasts."""
     scheduler = seen.own_scheduler
-    if not plan.retire or scheduler is None or seen.roster is None:
+    if not plan.retire or scheduler is None:
         return
-    placement = placement_of(seen.roster, seen.workers)
-    homes = {pod.uid: [worker.address for worker in placement.of(pod)] for pod in plan.retire}
-    context.desk.retire(scheduler, homes, LEAVING_SECONDS, (key,))
+    context.desk.retire(scheduler, seen.placement.addresses(plan.retire), LEAVING_SECONDS, (key,))
     context.recorder.tell(
         seen.cluster, "RetiringWorkers", f"workers are being deleted, retiring them: {names_of(plan.retire)}"
     )
@@ -137,7 +134,7 @@ def _ask(context: Context, key: Key, seen: ClusterObserved, plan: ClusterPlan) -
         return None
     if plan.ask:
         return context.desk.ask(scheduler, key)
-    alone = lonely(seen.workers, placement_of(seen.roster, seen.workers))
+    alone = lonely(seen.workers, seen.placement)
     if not alone:
         return None
     waited = connecting_for(alone, scheduler, context.wall())

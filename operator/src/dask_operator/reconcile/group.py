@@ -158,7 +158,7 @@ def _retire(context: Context, key: Key, seen: GroupObserved, plan: GroupPlan) ->
     """Have the scheduler move the results of the workers that are to go."""
     if not plan.retire or seen.scheduler is None or seen.roster is None:
         return
-    homes = {pod.uid: [worker.address for worker in seen.placement.of(pod)] for pod in plan.retire}
+    homes = seen.placement.addresses(plan.retire)
     seconds = max(RETIRE_SECONDS, seen.group.spec.worker.drain_timeout)
     context.desk.retire(seen.scheduler, homes, seconds, (key,))
     context.recorder.tell(

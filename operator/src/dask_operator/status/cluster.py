@@ -35,7 +35,7 @@ def cluster_status(
 ) -> Manifest:
     """The status of a cluster that is not being deleted."""
     cluster = seen.cluster
-    connections = Connections.of(seen.roster, seen.workers, seen.own_scheduler)
+    connections = Connections.of(seen.roster, seen.placement, seen.own_scheduler)
     default = next((g for g in seen.groups if g.name == names.default_group_name(cluster.name)), None)
     desired = sum(g.spec.worker.replicas for g in seen.groups if g.owner in ("", cluster.uid))
     if default is None:

@@ -7,7 +7,7 @@ from dask_operator_api.conditions import ConditionType, Reason, known_reason
 from dask_operator_api.manifests import Manifest, items, section
 
 from dask_operator.observed import PodView, Roster, Trouble
-from dask_operator.observed.roster import Placement, placement_of
+from dask_operator.observed.roster import Placement
 from dask_operator.plan.drains import rfc3339
 
 CONNECT_SECONDS = 30.0
@@ -95,14 +95,12 @@ class Connections:
     """Why the scheduler could not be asked."""
 
     @classmethod
-    def of(
-        cls, roster: Roster | None, workers: Sequence[PodView], scheduler: PodView | None
-    ) -> "Connections":
+    def of(cls, roster: Roster | None, placement: Placement, scheduler: PodView | None) -> "Connections":
         """What is known. A scheduler that does not run has nobody connected; one not asked yet may have all."""
         serving = scheduler is not None and scheduler.serving
         problem = roster.problem if roster is not None else ""
         known = not serving or (roster is not None and roster.reachable)
-        return cls(placement_of(roster, workers), known or bool(problem), scheduler, problem)
+        return cls(placement, known or bool(problem), scheduler, problem)
 
 
 def count(pods: Sequence[PodView], connections: Connections, desired: int, status: Manifest) -> Counts:

@@ -36,7 +36,7 @@ def waiting_status(group: GroupView, reason: Reason, message: str, wall: float) 
 def group_status(seen: GroupObserved, plan: GroupPlan, problem: Problem | None) -> Manifest:
     """The status of a group whose cluster is there."""
     group = seen.group
-    connections = Connections.of(seen.roster, seen.siblings or seen.pods, seen.scheduler)
+    connections = Connections.of(seen.roster, seen.placement, seen.scheduler)
     counts = count(seen.pods, connections, group.spec.worker.replicas, group.status)
     return {
         "observedGeneration": group.generation,
