@@ -11,7 +11,7 @@ _LONGEST_DELAY = 300.0
 
 
 def delay(ends: Collection[float], wall: float) -> float:
-    """Seconds to wait after something ended at the times ``ends`` (seconds since the epoch): 0 at first, then longer."""
+    """Seconds to wait after something ended at the times ``ends`` (epoch seconds): 0 at first, then longer."""
     recent = [end for end in ends if wall - end < WINDOW_SECONDS]
     if len(recent) <= _FREE:
         return 0.0
