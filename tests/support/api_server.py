@@ -3,7 +3,8 @@
 import asyncio
 import json
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode
@@ -81,21 +82,32 @@ class ApiServer:
             _compare(known, answer["items"], on_event)
             listed.set()
             query |= {"watch": "true", "resourceVersion": answer["metadata"]["resourceVersion"]}
-            async for event in self._events(f"{path}?{urlencode(query)}"):
-                if event["type"] not in ("ADDED", "MODIFIED", "DELETED"):
-                    break
-                _remember(known, event["type"], event["object"])
-                on_event(event["type"], event["object"])
+            await self._watch(f"{path}?{urlencode(query)}", known, on_event)
 
-    async def _events(self, url: str) -> Any:
+    async def _watch(self, url: str, known: dict[str, Tree], on_event: OnEvent) -> None:
         assert self._session is not None
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=5)
         try:
             async with self._session.get(self._base + url, timeout=timeout, read_bufsize=2**22) as response:
-                async for line in response.content:
-                    yield json.loads(line)
+                with at_once(response):
+                    async for line in response.content:
+                        event = json.loads(line)
+                        if event["type"] not in ("ADDED", "MODIFIED", "DELETED"):
+                            return
+                        _remember(known, event["type"], event["object"])
+                        on_event(event["type"], event["object"])
         except aiohttp.ClientError:
             return  # the watch has ended: the caller lists again
+
+
+@contextmanager
+def at_once(response: aiohttp.ClientResponse) -> Iterator[None]:
+    """Close a watch's connection at its end without the farewells of TLS, which may outlive the event loop."""
+    try:
+        yield
+    finally:
+        if response.connection is not None and response.connection.transport is not None:
+            response.connection.transport.abort()
 
 
 def _remember(known: dict[str, Tree], event: str, body: Tree) -> None:

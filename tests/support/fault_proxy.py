@@ -19,7 +19,7 @@ from aiohttp import web
 from yarl import URL
 
 from .api_calls import Call, Point, identify
-from .api_server import connection
+from .api_server import at_once, connection
 from .background import Background, background
 from .faults import Fault, gone, refusal
 
@@ -267,7 +267,8 @@ class FaultProxy:
             watch = Watch(call.point.resource, response, request)
             self._watches.append(watch)
             try:
-                return await _pump(answer, watch)
+                with at_once(answer):
+                    return await _pump(answer, watch)
             finally:
                 self._watches.remove(watch)
 
