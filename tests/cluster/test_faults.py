@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +11,15 @@ import pytest
 
 from tests.support.fault_proxy import FaultProxy, fault_proxy
 from tests.support.fault_sweep import Report, all_cases, sweep
+from tests.support.kill_sweep import Kills, kill_again_and_again
+from tests.support.kubectl import eventually
 from tests.support.operator_process import OperatorProcess, operator_process
+from tests.support.scenario import Life
 from tests.support.stub_schedulers import stub_schedulers
 
 SEED = 20261122
 LANES = 16
+KILL_LANES = 6
 DRY_RUNS = 3
 
 NO_RESYNC = {"DASK_OPERATOR_RESYNC_SECONDS": "86400"}
@@ -55,6 +59,58 @@ async def _sweep(stage: Stage, sample: int | None) -> tuple[Report, int]:
         if sample is not None:
             cases = random.Random(SEED).sample(cases, sample)
         return await running.cases(cases), len(points)
+
+
+@pytest.mark.parametrize("kills", [8, pytest.param(100, marks=pytest.mark.slow)])
+def test_the_operator_may_be_killed_between_any_two_calls(tmp_path: Path, kills: int) -> None:
+    with _stage(tmp_path, NO_RESYNC) as stage:
+        done = asyncio.run(_kills(stage, kills))
+        print(done)
+        assert not done.failures, "\n".join(done.failures)
+
+
+async def _kills(stage: Stage, kills: int) -> Kills:
+    async with sweep(stage.proxy, LANES) as running:
+        return await kill_again_and_again(running, stage.operator, kills, SEED, KILL_LANES)
+
+
+WATCHED = ("daskclusters", "daskworkergroups", "pods", "services")
+
+
+@pytest.mark.parametrize(
+    "fault", ["cut in the middle of a line", "ended by 410", "ended by 410, list refused"]
+)
+def test_a_watch_that_ends_badly_is_taken_up_again(tmp_path: Path, fault: str) -> None:
+    with _stage(tmp_path, NO_RESYNC) as stage:
+
+        def spoil(resource: str) -> None:
+            act = stage.proxy.end_watches if fault.startswith("ended") else stage.proxy.cut_watches
+            if fault.endswith("refused"):
+                stage.proxy.refuse_list(resource, 500)
+            eventually(f"a watch of {resource} to spoil", lambda: act(resource), 30)
+
+        lives = asyncio.run(_spoilt(stage, spoil))
+        _all_right(lives, stage)
+
+
+async def _spoilt(stage: Stage, spoil: Callable[[str], None]) -> list[Life]:
+    """Lives in each of which one watch, or every one, is spoilt before each step."""
+    lives = []
+    async with sweep(stage.proxy, 1) as running:
+        for resources in (*((resource,) for resource in WATCHED), WATCHED):
+
+            def before(_: str, resources: tuple[str, ...] = resources) -> None:
+                for resource in resources:
+                    spoil(resource)
+
+            lives.append(await running.life(", ".join(resources), before=before))
+    return lives
+
+
+def _all_right(lives: list[Life], stage: Stage) -> None:
+    report = Report(lives, [], [])
+    print("\n".join(f"{life.label}: {sum(life.seconds.values()):.1f} s {life.seconds}" for life in lives))
+    assert not report.failures, report.told(stage.operator.log)
 
 
 def _summary(report: Report, points: int) -> str:

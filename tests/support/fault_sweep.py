@@ -66,6 +66,7 @@ class Sweep:
         self._worlds = worlds
         self._prefix = prefix
         self._lanes = asyncio.Semaphore(lanes)
+        self._under_way: set[str] = set()
         self._number = 0
 
     async def life(
@@ -82,7 +83,16 @@ class Sweep:
             await prepare(self._api, life.namespace)
             if arm is not None:
                 arm(life.namespace)
-            return await live(self._api, self._worlds, life, limit, before)
+            self._under_way.add(life.namespace)
+            try:
+                return await live(self._api, self._worlds, life, limit, before)
+            finally:
+                self._under_way.discard(life.namespace)
+
+    def moments(self) -> list[Point]:
+        """The last call of each life that is under way."""
+        lanes = [self.proxy.lane(namespace) for namespace in self._under_way]
+        return [lane.calls[-1] for lane in lanes if lane.calls]
 
     async def cases(self, cases: Iterable[Case]) -> Report:
         """One life for each case; those that take longest first."""
