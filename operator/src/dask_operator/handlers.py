@@ -18,6 +18,7 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.networking.enforce_retry_after = True
     settings.watching.label_selectors["pods"] = SELECTOR
     settings.watching.label_selectors["services"] = SELECTOR
+    settings.watching.label_selectors["poddisruptionbudgets"] = SELECTOR
 
 
 def gone_at(meta: dict[str, Any]) -> tuple[str, str, str, int]:
@@ -48,6 +49,7 @@ def register(intake: Intake, registry: kopf.OperatorRegistry) -> None:
     watch(Kind.WORKER_GROUP, GROUP, VERSION, Kind.WORKER_GROUP.plural)
     watch("Pod", "v1", "pods")
     watch("Service", "v1", "services")
+    watch("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets")
 
     @kopf.on.login(registry=registry)
     def login(**arguments: Any) -> kopf.ConnectionInfo | None:

@@ -4,14 +4,12 @@ import asyncio
 import logging
 
 from dask_operator.errors import ApiError
-from dask_operator.intake import SELECTOR, WATCHED, Intake
+from dask_operator.intake import BY_LABEL, SELECTOR, WATCHED, Intake
 from dask_operator.kube import Kube
 
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 2.0
-
-_SELECTED = {"Pod": SELECTOR, "Service": SELECTOR}
 
 
 async def list_all(kube: Kube, intake: Intake) -> int:
@@ -22,7 +20,7 @@ async def list_all(kube: Kube, intake: Intake) -> int:
     """
     changes = 0
     for kind in WATCHED:
-        listing = await kube.list_all(kind, _SELECTED.get(kind, ""))
+        listing = await kube.list_all(kind, SELECTOR if kind in BY_LABEL else "")
         changes += intake.listed(kind, listing.items, listing.version)
     return changes
 

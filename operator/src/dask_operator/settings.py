@@ -37,6 +37,9 @@ class Settings:
     pod_creates: int = 16
     """Pods of one group created at one time (``operator.parallelCreates``)."""
 
+    disruption_budget: bool = False
+    """Whether schedulers whose cluster does not say get a PodDisruptionBudget (``dask.scheduler.disruptionBudget``)."""
+
     identity: str = "dask-operator"
     """Who reports Events: the operator's Pod."""
 
@@ -56,6 +59,7 @@ class Settings:
             resync_seconds=_number(env, "RESYNC_SECONDS", cls.resync_seconds, 10),
             concurrency=int(_number(env, "CONCURRENCY", cls.concurrency, 1)),
             pod_creates=int(_number(env, "POD_CREATES", cls.pod_creates, 1)),
+            disruption_budget=_choice(env, "DISRUPTION_BUDGET", "false", ("true", "false")) == "true",
             identity=env.get("POD_NAME") or cls.identity,
         )
 
