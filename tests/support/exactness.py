@@ -126,6 +126,7 @@ def _group_fields(world: World, name: str, number: int) -> Tree:
     return {
         "replicas": number,
         "readyReplicas": number,
+        "updatedReplicas": number,
         "draining": [],
         "lastFailures": [],
         "lastWorkerIndex": highest,
@@ -139,7 +140,7 @@ def _status(item: Tree, fields: Tree, workers: int, true: tuple[str, ...]) -> It
     counts = {"desired": workers, "ready": workers, "connected": workers, "summary": f"{workers}/{workers}"}
     expected = {"observedGeneration": item["metadata"]["generation"], "workers": counts, **fields}
     for field, value in expected.items():
-        if status.get(field) != value:
+        if not _agrees(status.get(field), value):
             yield f"{what}: status.{field} is {status.get(field)}, and {value} is true"
     for condition in status.get("conditions", []):
         word = "True" if condition["type"] in true else "False"
@@ -150,6 +151,13 @@ def _status(item: Tree, fields: Tree, workers: int, true: tuple[str, ...]) -> It
     missing = set(true) - {condition["type"] for condition in status.get("conditions", [])}
     if missing:
         yield f"{what}: there is no condition {', '.join(sorted(missing))}"
+
+
+def _agrees(held: object, true: object) -> bool:
+    """Whether a field of a status is as it should be; what more a mapping holds is not looked at."""
+    if isinstance(held, dict) and isinstance(true, dict):
+        return all(held.get(key) == value for key, value in true.items())
+    return held == true
 
 
 def _label(item: Tree, key: str) -> str:

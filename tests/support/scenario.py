@@ -12,7 +12,7 @@ from .worlds import World, Worlds
 
 MORE = "life-more"
 
-ROLLS_OVER = False
+ROLLS_OVER = True
 """Whether an edited template makes the operator replace the workers."""
 
 
