@@ -25,6 +25,8 @@ DRY_RUNS = 3
 NO_RESYNC = {"DASK_OPERATOR_RESYNC_SECONDS": "86400"}
 """The operator must be right again by itself, not because it looks at everything from time to time."""
 
+OFTEN_LISTED = {"DASK_OPERATOR_RESYNC_SECONDS": "10"}
+
 
 @dataclass
 class Stage:
@@ -74,7 +76,7 @@ async def _kills(stage: Stage, kills: int) -> Kills:
         return await kill_again_and_again(running, stage.operator, kills, SEED, KILL_LANES)
 
 
-WATCHED = ("daskclusters", "daskworkergroups", "pods", "services")
+WATCHED = ("daskclusters", "daskworkergroups", "pods", "services", "poddisruptionbudgets")
 
 
 @pytest.mark.parametrize(
@@ -105,6 +107,32 @@ async def _spoilt(stage: Stage, spoil: Callable[[str], None]) -> list[Life]:
 
             lives.append(await running.life(", ".join(resources), before=before))
     return lives
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("resources", [*((resource,) for resource in WATCHED), WATCHED], ids="+".join)
+def test_a_watch_that_goes_silent_is_healed_by_the_full_listings_even_if_some_fail(
+    tmp_path: Path, resources: tuple[str, ...]
+) -> None:
+    with _stage(tmp_path, OFTEN_LISTED) as stage:
+        stage.proxy.largest_chunk = 1
+
+        def silence(step: str) -> None:
+            for resource in resources:
+                stage.proxy.silence_watches(resource)
+            if step == "scale up":
+                stage.proxy.refuse_list(resources[0], 500)
+                stage.proxy.refuse_list(resources[0], 410)
+
+        lives = asyncio.run(_one(stage, silence))
+        _all_right(lives, stage)
+        assert stage.proxy.refusals_left() == 0
+
+
+async def _one(stage: Stage, before: Callable[[str], None]) -> list[Life]:
+    """One life, and another one that goes on beside it, so that every kind has more than one object."""
+    async with sweep(stage.proxy, 2) as running:
+        return list(await asyncio.gather(*(running.life(label, before=before) for label in ("one", "other"))))
 
 
 def _all_right(lives: list[Life], stage: Stage) -> None:
