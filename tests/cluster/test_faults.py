@@ -3,9 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -16,6 +14,8 @@ from tests.support.kubectl import eventually
 from tests.support.operator_process import OperatorProcess, operator_process
 from tests.support.scenario import Life
 from tests.support.stub_schedulers import stub_schedulers
+
+WATCHED = ("daskclusters", "daskworkergroups", "pods", "services", "poddisruptionbudgets")
 
 SEED = 20261122
 LANES = 16
@@ -36,21 +36,25 @@ class Stage:
     operator: OperatorProcess
 
 
-@contextmanager
-def _stage(folder: Path, settings: dict[str, str]) -> Iterator[Stage]:
-    """The operator behind the proxy, with schedulers that answer for fake nodes."""
+@pytest.fixture(scope="module")
+def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """The operator with the settings of ``request.param``, behind the proxy; fake nodes have schedulers."""
     with stub_schedulers(), fault_proxy() as proxy:
         url = f"http://127.0.0.1:{proxy.port}"
-        with operator_process(folder, url, settings) as operator:
+        with operator_process(tmp_path_factory.mktemp("operator"), url, request.param) as operator:
             yield Stage(proxy, operator)
 
 
-@pytest.mark.parametrize("sample", [40, pytest.param(None, marks=pytest.mark.slow)])
-def test_any_one_call_may_fail_in_any_way(tmp_path: Path, sample: int | None) -> None:
-    with _stage(tmp_path, NO_RESYNC) as stage:
-        report, points = asyncio.run(_sweep(stage, sample))
-        print(_summary(report, points))
-        assert not report.failures, report.told(stage.operator.log)
+by_itself = pytest.mark.parametrize("stage", [NO_RESYNC], indirect=True, ids=["by itself"])
+by_resync = pytest.mark.parametrize("stage", [OFTEN_LISTED], indirect=True, ids=["listed often"])
+
+
+@by_itself
+@pytest.mark.parametrize("sample", [40, pytest.param(None, marks=pytest.mark.slow, id="all")])
+def test_any_one_call_may_fail_in_any_way(stage: Stage, sample: int | None) -> None:
+    report, points = asyncio.run(_sweep(stage, sample))
+    print(_summary(report, points))
+    assert not report.failures, report.told(stage.operator.log)
     assert len(report.not_met) <= len(report.lives) / 4, f"too few calls came: {report.not_met}"
 
 
@@ -63,36 +67,31 @@ async def _sweep(stage: Stage, sample: int | None) -> tuple[Report, int]:
         return await running.cases(cases), len(points)
 
 
+@by_itself
 @pytest.mark.parametrize("kills", [8, pytest.param(100, marks=pytest.mark.slow)])
-def test_the_operator_may_be_killed_between_any_two_calls(tmp_path: Path, kills: int) -> None:
-    with _stage(tmp_path, NO_RESYNC) as stage:
-        done = asyncio.run(_kills(stage, kills))
-        print(done)
-        assert not done.failures, "\n".join(done.failures)
+def test_the_operator_may_be_killed_between_any_two_calls(stage: Stage, kills: int) -> None:
+    done = asyncio.run(_kills(stage, kills))
+    print(done)
+    assert not done.failures, "\n".join(done.failures)
 
 
 async def _kills(stage: Stage, kills: int) -> Kills:
-    async with sweep(stage.proxy, LANES) as running:
+    async with sweep(stage.proxy, KILL_LANES) as running:
         return await kill_again_and_again(running, stage.operator, kills, SEED, KILL_LANES)
 
 
-WATCHED = ("daskclusters", "daskworkergroups", "pods", "services", "poddisruptionbudgets")
-
-
+@by_itself
 @pytest.mark.parametrize(
     "fault", ["cut in the middle of a line", "ended by 410", "ended by 410, list refused"]
 )
-def test_a_watch_that_ends_badly_is_taken_up_again(tmp_path: Path, fault: str) -> None:
-    with _stage(tmp_path, NO_RESYNC) as stage:
+def test_a_watch_that_ends_badly_is_taken_up_again(stage: Stage, fault: str) -> None:
+    def spoil(resource: str) -> None:
+        act = stage.proxy.end_watches if fault.startswith("ended") else stage.proxy.cut_watches
+        if fault.endswith("refused"):
+            stage.proxy.refuse_list(resource, 500)
+        eventually(f"a watch of {resource} to spoil", lambda: act(resource), 30)
 
-        def spoil(resource: str) -> None:
-            act = stage.proxy.end_watches if fault.startswith("ended") else stage.proxy.cut_watches
-            if fault.endswith("refused"):
-                stage.proxy.refuse_list(resource, 500)
-            eventually(f"a watch of {resource} to spoil", lambda: act(resource), 30)
-
-        lives = asyncio.run(_spoilt(stage, spoil))
-        _all_right(lives, stage)
+    _all_right(asyncio.run(_spoilt(stage, spoil)), stage)
 
 
 async def _spoilt(stage: Stage, spoil: Callable[[str], None]) -> list[Life]:
@@ -105,39 +104,37 @@ async def _spoilt(stage: Stage, spoil: Callable[[str], None]) -> list[Life]:
                 for resource in resources:
                     spoil(resource)
 
-            lives.append(await running.life(", ".join(resources), before=before))
+            lives.append(await running.life("+".join(resources), before=before))
     return lives
 
 
 @pytest.mark.slow
+@by_resync
 @pytest.mark.parametrize("resources", [*((resource,) for resource in WATCHED), WATCHED], ids="+".join)
 def test_a_watch_that_goes_silent_is_healed_by_the_full_listings_even_if_some_fail(
-    tmp_path: Path, resources: tuple[str, ...]
+    stage: Stage, resources: tuple[str, ...]
 ) -> None:
-    with _stage(tmp_path, OFTEN_LISTED) as stage:
-        stage.proxy.largest_chunk = 1
+    stage.proxy.largest_chunk = 1
 
-        def silence(step: str) -> None:
-            for resource in resources:
-                stage.proxy.silence_watches(resource)
-            if step == "scale up":
-                stage.proxy.refuse_list(resources[0], 500)
-                stage.proxy.refuse_list(resources[0], 410)
+    def silence(step: str) -> None:
+        for resource in resources:
+            stage.proxy.silence_watches(resource)
+        if step == "scale up":
+            stage.proxy.refuse_list(resources[0], 500)
+            stage.proxy.refuse_list(resources[0], 410)
 
-        lives = asyncio.run(_one(stage, silence))
-        _all_right(lives, stage)
-        assert stage.proxy.refusals_left() == 0
+    _all_right(asyncio.run(_two_lives(stage, silence)), stage)
 
 
-async def _one(stage: Stage, before: Callable[[str], None]) -> list[Life]:
-    """One life, and another one that goes on beside it, so that every kind has more than one object."""
+async def _two_lives(stage: Stage, before: Callable[[str], None]) -> list[Life]:
+    """Two lives at a time, so that a list has more than one chunk."""
     async with sweep(stage.proxy, 2) as running:
-        return list(await asyncio.gather(*(running.life(label, before=before) for label in ("one", "other"))))
+        return list(await asyncio.gather(*(running.life(label, before=before) for label in ("one", "two"))))
 
 
 def _all_right(lives: list[Life], stage: Stage) -> None:
     report = Report(lives, [], [])
-    print("\n".join(f"{life.label}: {sum(life.seconds.values()):.1f} s {life.seconds}" for life in lives))
+    print("\n".join(f"{sum(life.seconds.values()):5.1f} s: {life.label}" for life in lives))
     assert not report.failures, report.told(stage.operator.log)
 
 
