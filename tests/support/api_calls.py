@@ -63,7 +63,7 @@ def identify(method: str, url: str, body: bytes) -> Call | None:
     name = match["name"] or str(sent.get("metadata", {}).get("name") or "")
     resource = match["resource"] + (f"/{match['sub']}" if match["sub"] else "")
     verb = _verb(method, bool(match["name"]), query)
-    role = _event_role(sent) if resource == "events" and verb == "create" else _role(name, query)
+    role = event_role(sent) if resource == "events" and verb == "create" else _role(name, query)
     return Call(match["namespace"] or "", name, Point(verb, resource, role))
 
 
@@ -95,6 +95,7 @@ def _role(name: str, query: dict[str, str]) -> str:
     return "all" + (" by " + ",".join(sorted(set(keys))) if keys else "")
 
 
-def _event_role(sent: dict[str, Any]) -> str:
+def event_role(sent: dict[str, Any]) -> str:
+    """The role of an Event: what has happened, and to which object."""
     about = sent.get("involvedObject", {})
     return f"{sent.get('reason', '')} of {_role(str(about.get('name', '')), {})}"

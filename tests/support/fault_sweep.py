@@ -2,13 +2,14 @@
 
 import asyncio
 import secrets
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .api_calls import Point
+from .api_calls import Point, event_role
 from .api_server import ApiServer, path_of
 from .exactness import late
 from .fault_proxy import FaultProxy
@@ -18,6 +19,10 @@ from .worlds import Worlds
 
 STEP_SECONDS = 60.0
 """More than a call that is never answered, its repetition and the longest pauses of the operator take together."""
+
+
+EVENT_SECONDS = 30.0
+"""The same for an Event."""
 
 
 @dataclass(frozen=True, order=True)
@@ -39,7 +44,7 @@ class Report:
     not_met: list[Case]
     """Cases whose call never came: runs differ a little in how often a status is written."""
     late: list[str]
-    """What was seen in namespaces after their cluster had gone."""
+    """What was seen in namespaces after their cluster had gone, and Events that never came."""
 
     @property
     def failures(self) -> list[str]:
@@ -103,7 +108,25 @@ class Sweep:
             for case, life in zip(ordered, lives, strict=True)
             if not life.failure and not self.proxy.lane(life.namespace).met
         ]
-        return Report(list(lives), not_met, self.afterwards(lives))
+        unwritten = [
+            f"{case}: the Event was not written"
+            for case, life in zip(ordered, lives, strict=True)
+            if case.point.resource == "events"
+            and case not in not_met
+            and not await self._is_written(case, life)
+        ]
+        return Report(list(lives), not_met, [*self.afterwards(lives), *unwritten])
+
+    async def _is_written(self, case: Case, life: Life) -> bool:
+        """Whether an Event is there although its first write was broken. Nothing in a life waits for its Events."""
+        path, deadline = f"/api/v1/namespaces/{life.namespace}/events", time.monotonic() + EVENT_SECONDS
+        while True:
+            events = (await self._api.call("GET", path))["items"]
+            if sum(event_role(event) == case.point.role for event in events) >= case.point.nth:
+                return True
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(0.5)
 
     async def _case(self, case: Case) -> Life:
         return await self.life(
