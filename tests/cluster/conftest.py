@@ -15,4 +15,4 @@ def namespace(request: pytest.FixtureRequest) -> Iterator[str]:
     name = name.replace("--", "-")
     kubectl("create", "namespace", name)
     yield name
-    kubectl("delete", "namespace", name, "--wait=false")
+    kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")

@@ -120,9 +120,11 @@ def _in_container(report: Manifest, container: Manifest) -> Trouble | None:
     if reason in _START_REASONS:
         return _not_found(words, container) or _trouble(Reason.CONTAINER_FAILED, words, "edit the template")
     end = last_end(report)
-    if reason == "CrashLoopBackOff" and end is not None:
+    ended = bool(section(report, "state", "terminated")) and end is not None and end.exit_code != 0
+    # Some kubelets say CrashLoopBackOff for the whole pause between two starts, others for a moment of it only.
+    if end is not None and (reason == "CrashLoopBackOff" or (ended and report.get("restartCount"))):
         return _ended(end, container, Reason.CRASH_LOOP, "it ends again and again; last: ")
-    if section(report, "state", "terminated") and end is not None and end.exit_code != 0:
+    if end is not None and ended:
         return _ended(end, container, Reason.CONTAINER_FAILED, "")
     return None
 

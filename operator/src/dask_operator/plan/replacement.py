@@ -95,7 +95,7 @@ def _shown_by(pod: PodView, scheduler: PodView | None, wall: float) -> list[Fail
         return [] if _lost_scheduler(pod, scheduler) else [_replaced(pod, wall)]
     if pod.restarts and pod.end is not None and pod.end.exit_code != 0:
         end = pod.end
-        words = end.message or end.sentence
+        words = end.message or f"exit code {end.exit_code}"
         return [
             Failure(pod.name, end.at, end.exit_code, end.reason, words, False, pod.digest, restarted=True)
         ]

@@ -106,7 +106,8 @@ def _tell(context: Context, seen: GroupObserved, plan: GroupPlan) -> None:
         item = failure.as_status()
         if (item["pod"], item["time"]) not in told:
             last = f"; its log ends: {failure.log.splitlines()[-1]}" if failure.log else ""
-            message = f"worker {failure.pod} ended: {failure.reason}: {failure.message}{last}"
+            reason = "" if failure.message.startswith(failure.reason) else f"{failure.reason}: "
+            message = f"worker {failure.pod} ended: {reason}{failure.message}{last}"
             context.recorder.tell(seen.group, "WorkerFailed", message, warning=True)
     before = {drain.uid for drain in drains_in_status(seen.group)}
     for drain in plan.drains:
