@@ -17,6 +17,9 @@ from tests.support.stub_schedulers import stub_schedulers
 
 WATCHED = ("daskclusters", "daskworkergroups", "pods", "services", "poddisruptionbudgets")
 
+SILENT_SECONDS = 100.0
+"""More than the operator lets a watch be silent before it opens another one."""
+
 SEED = 20261122
 LANES = 16
 KILL_LANES = 6
@@ -106,6 +109,21 @@ async def _spoilt(stage: Stage, spoil: Callable[[str], None]) -> list[Life]:
 
             lives.append(await running.life("+".join(resources), before=before))
     return lives
+
+
+@pytest.mark.slow
+@by_itself
+def test_silent_watches_are_given_up_in_the_end(stage: Stage) -> None:
+    def silence(step: str) -> None:
+        for resource in WATCHED if step == "scale up" else ():
+            assert stage.proxy.silence_watches(resource), f"there is no watch of {resource}"
+
+    _all_right([asyncio.run(_one_life(stage, silence))], stage)
+
+
+async def _one_life(stage: Stage, before: Callable[[str], None]) -> Life:
+    async with sweep(stage.proxy, 1) as running:
+        return await running.life("silence", before=before, limit=SILENT_SECONDS)
 
 
 @pytest.mark.slow
