@@ -1,6 +1,7 @@
 """One call to the API server fails, whichever it is and however it fails: everything ends exactly right."""
 
 import asyncio
+import functools
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from tests.support.scenario import Life
 from tests.support.stub_schedulers import stub_schedulers
 
 WATCHED = ("daskclusters", "daskworkergroups", "pods", "services", "poddisruptionbudgets")
+
+EACH_WATCHED = [pytest.param((resource,), marks=pytest.mark.slow) for resource in WATCHED]
 
 SILENT_SECONDS = 100.0
 """More than the operator lets a watch be silent before it opens another one."""
@@ -84,31 +87,22 @@ async def _kills(stage: Stage, kills: int) -> Kills:
 
 
 @by_itself
+@pytest.mark.parametrize("resources", [WATCHED, *EACH_WATCHED], ids="+".join)
 @pytest.mark.parametrize(
     "fault", ["cut in the middle of a line", "ended by 410", "ended by 410, list refused"]
 )
-def test_a_watch_that_ends_badly_is_taken_up_again(stage: Stage, fault: str) -> None:
-    def spoil(resource: str) -> None:
-        act = stage.proxy.end_watches if fault.startswith("ended") else stage.proxy.cut_watches
-        if fault.endswith("refused"):
-            stage.proxy.refuse_list(resource, 500)
-        eventually(f"a watch of {resource} to spoil", lambda: act(resource), 30)
+def test_a_watch_that_ends_badly_before_each_step_is_taken_up_again(
+    stage: Stage, fault: str, resources: tuple[str, ...]
+) -> None:
+    act = stage.proxy.end_watches if fault.startswith("ended") else stage.proxy.cut_watches
 
-    _all_right(asyncio.run(_spoilt(stage, spoil)), stage)
+    def spoil(_: str) -> None:
+        for resource in resources:
+            if fault.endswith("refused"):
+                stage.proxy.refuse_list(resource, 500)
+            eventually(f"a watch of {resource} to spoil", functools.partial(act, resource), 30)
 
-
-async def _spoilt(stage: Stage, spoil: Callable[[str], None]) -> list[Life]:
-    """Lives in each of which one watch, or every one, is spoilt before each step."""
-    lives = []
-    async with sweep(stage.proxy, 1) as running:
-        for resources in (*((resource,) for resource in WATCHED), WATCHED):
-
-            def before(_: str, resources: tuple[str, ...] = resources) -> None:
-                for resource in resources:
-                    spoil(resource)
-
-            lives.append(await running.life("+".join(resources), before=before))
-    return lives
+    _all_right([asyncio.run(_one_life(stage, spoil))], stage)
 
 
 @pytest.mark.slow
@@ -123,12 +117,12 @@ def test_silent_watches_are_given_up_in_the_end(stage: Stage) -> None:
 
 async def _one_life(stage: Stage, before: Callable[[str], None]) -> Life:
     async with sweep(stage.proxy, 1) as running:
-        return await running.life("silence", before=before, limit=SILENT_SECONDS)
+        return await running.life("one", before=before, limit=SILENT_SECONDS)
 
 
 @pytest.mark.slow
 @by_resync
-@pytest.mark.parametrize("resources", [*((resource,) for resource in WATCHED), WATCHED], ids="+".join)
+@pytest.mark.parametrize("resources", [WATCHED, ("daskworkergroups",), ("pods",)], ids="+".join)
 def test_a_watch_that_goes_silent_is_healed_by_the_full_listings_even_if_some_fail(
     stage: Stage, resources: tuple[str, ...]
 ) -> None:
