@@ -56,7 +56,7 @@ by_resync = pytest.mark.parametrize("stage", [OFTEN_LISTED], indirect=True, ids=
 
 
 @by_itself
-@pytest.mark.parametrize("sample", [40, pytest.param(None, marks=pytest.mark.slow, id="all")])
+@pytest.mark.parametrize("sample", [32, pytest.param(None, marks=pytest.mark.slow, id="all")])
 def test_any_one_call_may_fail_in_any_way(stage: Stage, sample: int | None) -> None:
     report, points = asyncio.run(_sweep(stage, sample))
     print(_summary(report, points))
