@@ -10,7 +10,7 @@ import logging
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -267,24 +267,28 @@ class FaultProxy:
             watch = Watch(call.point.resource, response, request)
             self._watches.append(watch)
             try:
-                with at_once(answer):
-                    return await _pump(answer, watch)
+                with (
+                    at_once(answer),
+                    suppress(ConnectionResetError),
+                ):  # a client that was killed says no farewell
+                    await _pump(answer, watch)
             finally:
                 self._watches.remove(watch)
+            return response
 
 
-async def _pump(answer: aiohttp.ClientResponse, watch: Watch) -> web.StreamResponse:
+async def _pump(answer: aiohttp.ClientResponse, watch: Watch) -> None:
     """Pass lines on until either side ends."""
     async for line in answer.content:
         if watch.silent:
             continue
         if watch.cut_next:
             await watch.response.write(line[: len(line) // 2])
-            return _cut(watch.request)
+            _cut(watch.request)
+            return
         await watch.response.write(line)
     if watch.silent:
         await asyncio.Event().wait()  # nobody tells the client that it is over: it must find out
-    return watch.response
 
 
 def _silence(watch: Watch) -> None:
