@@ -12,7 +12,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,9 +25,11 @@ DEPLOYMENT = "dask-operator"
 class OperatorProcess:
     """One operator process at a time."""
 
-    def __init__(self, kubeconfig: Path, log: Path) -> None:
+    def __init__(self, kubeconfig: Path, log: Path, settings: Mapping[str, str]) -> None:
+        self.log = log
+        """What it printed, in all its lives."""
         self._kubeconfig = kubeconfig
-        self._log = log
+        self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
 
@@ -39,8 +41,9 @@ class OperatorProcess:
             "KUBECONFIG": str(self._kubeconfig),
             "DASK_OPERATOR_HTTP_PORT": str(self._port),
             "DASK_OPERATOR_DEFAULT_IMAGE": "localhost/dask:dev",
+            **self._settings,
         }
-        with self._log.open("ab") as log:
+        with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "dask_operator"], env=environment, stderr=log, stdout=log
             )
@@ -67,9 +70,17 @@ class OperatorProcess:
 
 
 @contextmanager
-def operator_process(folder: Path) -> Iterator[OperatorProcess]:
-    """The operator as a process instead of the chart's Deployment, which comes back at the end."""
-    process = OperatorProcess(_kubeconfig(folder), folder / "operator.log")
+def operator_process(
+    folder: Path, server: str = "", settings: Mapping[str, str] | None = None
+) -> Iterator[OperatorProcess]:
+    """The operator as a process instead of the chart's Deployment, which comes back at the end.
+
+    Args:
+        folder: where its kubeconfig and its log go.
+        server: URL that it shall take for the API server's.
+        settings: further environment variables.
+    """
+    process = OperatorProcess(_kubeconfig(folder, server), folder / "operator.log", settings or {})
     kubectl("scale", "deployment", DEPLOYMENT, "-n", NAMESPACE, "--replicas=0")
     try:
         eventually("the Deployment's Pod to be gone", lambda: not list_objects(NAMESPACE, "pods"))
@@ -82,11 +93,13 @@ def operator_process(folder: Path) -> Iterator[OperatorProcess]:
         kubectl("rollout", "status", f"deployment/{DEPLOYMENT}", "-n", NAMESPACE, "--timeout=60s")
 
 
-def _kubeconfig(folder: Path) -> Path:
+def _kubeconfig(folder: Path, server: str) -> Path:
     """A kubeconfig like the tests' own, with the service account's token instead of an admin's certificate."""
     held = json.loads(kubectl("config", "view", "--raw", "--minify", "--flatten", "-o", "json"))
     token = kubectl("create", "token", DEPLOYMENT, "-n", NAMESPACE, "--duration=2h").strip()
     held["users"] = [{"name": held["users"][0]["name"], "user": {"token": token}}]
+    if server:
+        held["clusters"] = [{"name": held["clusters"][0]["name"], "cluster": {"server": server}}]
     path = folder / "kubeconfig"
     path.write_text(json.dumps(held))
     path.chmod(0o600)
