@@ -23,8 +23,8 @@ async def clear_away(context: Context, key: Key, living: str) -> float | None:
     context.forget_cleared(AGAIN_SECONDS)
     for leftover in leftovers(pods, living):
         if leftover not in context.cleared:
-            context.cleared[leftover] = context.clock()
             await _delete(context, key.namespace, leftover)
+            context.cleared[leftover] = context.clock()
     if not pods:
         return None
     return await _force(context, [pod for pod in pods if pod.cluster_uid not in ("", living)])
