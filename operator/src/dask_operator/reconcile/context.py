@@ -62,6 +62,8 @@ class Context:
     """Group uid → numbers of workers of whose creation nobody knows the outcome."""
     cleared: dict[Leftover, float] = field(default_factory=dict)
     """Workers of clusters that are gone → when (monotonic seconds) they were last told to go."""
+    clearing: dict[Key, float] = field(default_factory=dict)
+    """Clusters → when (monotonic seconds) a call began that deletes what earlier ones of the name have left."""
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     _words: dict[str, tuple[float, str]] = field(default_factory=dict)
     """Pod uid → when (monotonic seconds) its Events were read, and what the last of them said."""

@@ -15,6 +15,9 @@ from dask_operator.store import Key
 
 logger = logging.getLogger(__name__)
 
+LOOK_SECONDS = 0.5
+"""Seconds between two looks whether a call has ended."""
+
 AGAIN_SECONDS = 10.0
 """Seconds until what a call has not taken is tried again."""
 
@@ -22,8 +25,8 @@ AGAIN_SECONDS = 10.0
 async def clear_away(context: Context, key: Key, living: str) -> float | None:
     """Delete the Pods of clusters that had the name of ``key``, other than the one whose uid is ``living``.
 
-    The calls that delete many take long and are made in the background, so that a new cluster does not wait for the
-    end of the old one. Gives the seconds after which to look again, or None.
+    The calls that delete many take seconds and are made in the background. Gives the seconds after which to look
+    again, or None.
     """
     pods = context.store.pods_of(key.namespace, key.name)
     context.forget_cleared(AGAIN_SECONDS)
@@ -31,24 +34,37 @@ async def clear_away(context: Context, key: Key, living: str) -> float | None:
     for leftover in left:
         if leftover not in context.cleared:
             context.cleared[leftover] = context.clock()
-            context.in_background(_delete(context, key.namespace, leftover))
+            context.clearing[key] = context.clock()
+            context.in_background(_delete(context, key, leftover))
     if not pods:
         return None
     forced = await _force(context, [pod for pod in pods if pod.cluster_uid not in ("", living)])
     return sooner(forced, AGAIN_SECONDS if left else None)
 
 
-async def _delete(context: Context, namespace: str, leftover: Leftover) -> None:
+def makes_room(context: Context, key: Key) -> float | None:
+    """Seconds after which to look again whether a cluster that had the name of ``key`` is out of the way.
+
+    None where nothing is in the way. While one call deletes hundreds of Pods, creating as many makes both slow; the
+    Pods themselves, with their grace periods, are not waited for.
+    """
+    began = context.clearing.get(key)
+    return LOOK_SECONDS if began is not None and context.clock() - began < AGAIN_SECONDS else None
+
+
+async def _delete(context: Context, key: Key, leftover: Leftover) -> None:
     """Delete the Pods of a group, unless the group as it is now says that it was left behind on purpose.
 
     What the watches have told may be older than the end of the cluster: the group is asked for anew. Where the call
     fails or is cut short, what it has left is tried again, and garbage collection goes on meanwhile.
     """
     try:
-        if goes_with_cluster(await _group(context, namespace, leftover), leftover):
-            await context.kube.delete_selected("Pod", namespace, leftover.selector)
+        if goes_with_cluster(await _group(context, key.namespace, leftover), leftover):
+            await context.kube.delete_selected("Pod", key.namespace, leftover.selector)
     except ApiError as error:
-        logger.warning("deleting what is left of %s in %s: %s", leftover.group, namespace, error)
+        logger.warning("deleting what is left of %s in %s: %s", leftover.group, key.namespace, error)
+    finally:
+        context.clearing.pop(key, None)
 
 
 async def _group(context: Context, namespace: str, leftover: Leftover) -> GroupView | None:
