@@ -1,8 +1,9 @@
 """What a Dask scheduler says when it is asked: plain values, as its HTTP API and its page of workers give them."""
 
+import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _WORKER_NAME = re.compile(r"(?P<group>.+)-worker-[0-9a-f]{10}(-\d+)?")
 
@@ -53,6 +54,16 @@ class Answers:
     rows: tuple[Row, ...] | None = None
     counts: Counts | None = None
 
+    def adopted(self, group: str) -> "Answers":
+        """The same, with the workers whose names tell no group made workers of ``group``, each in a Pod of its own."""
+        if not group:
+            return self
+        names = tuple(_adopted(name, group) for name in self.names)
+        rows = self.rows
+        if rows is not None:
+            rows = tuple(replace(row, name=_adopted(row.name, group)) for row in rows)
+        return replace(self, names=names, rows=rows)
+
 
 def group_of(worker: str) -> str:
     """The group of the worker process with that name; empty for one that the operator did not start.
@@ -61,6 +72,10 @@ def group_of(worker: str) -> str:
     """
     match = _WORKER_NAME.fullmatch(worker)
     return match["group"] if match else ""
+
+
+def _adopted(name: str, group: str) -> str:
+    return name if group_of(name) else f"{group}-worker-{hashlib.sha256(name.encode()).hexdigest()[:10]}"
 
 
 def count_of(group: str, names: Iterable[str]) -> int:

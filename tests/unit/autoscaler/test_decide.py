@@ -78,6 +78,12 @@ def test_the_window_goes_on_over_a_restart() -> None:
     assert decide(SPEC, seen(7, 2), kept, NOW + 31).replicas == 2
 
 
+def test_a_wish_after_a_silence_has_to_stand_for_a_whole_window() -> None:
+    steps = [(0.0, seen(7, 7)), (5.0, seen(7, None)), (500.0, seen(7, 0)), (529.0, seen(7, 0))]
+    assert after(SPEC, steps).replicas == 7
+    assert after(SPEC, [*steps, (531.0, seen(7, 0))]).replicas == 0
+
+
 def test_what_has_to_stay_stays_whatever_the_window_says() -> None:
     steps = [(0.0, seen(7, 1, floor=5)), (40.0, seen(7, 1, floor=5))]
     decision = after(SPEC, steps)

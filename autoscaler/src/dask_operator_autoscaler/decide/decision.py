@@ -81,7 +81,7 @@ def decide(spec: AutoscalerSpec, seen: Observed, memory: Memory, now: float) -> 
     if seen.demand is not None:
         memory, draft = _by_demand(spec, seen, seen.demand, memory, now)
     draft = _bounded(spec, draft)
-    if draft.number != seen.replicas:
+    if draft.number != seen.replicas and not spec.dry_run:
         kept = max(behavior.longest_period(spec.scale_up, spec.scale_down), memory.start_seconds or 0.0)
         if draft.number > seen.replicas:
             memory = memory.regretting(now, behavior.soon(_windows(spec, memory, True)[1]))
@@ -96,6 +96,8 @@ def _by_demand(
 ) -> tuple[Memory, _Draft]:
     """What the work asks for, held against every rule but the outermost bounds."""
     wish = _clamped(spec, demand.wish)
+    if memory.silent(now) > SILENT_INTERVALS * spec.interval:
+        memory = memory.resumed(now)  # what was wished in between nobody knows: the window starts anew
     up, down = _windows(spec, memory, demand.wish > 0)
     memory = memory.wishing(
         now, wish, behavior.LONGEST_WINDOW if spec.scale_down.window is None else max(up, down)
@@ -158,6 +160,8 @@ def _bounded(spec: AutoscalerSpec, draft: _Draft) -> _Draft:
 def _clamped(spec: AutoscalerSpec, number: int) -> int:
     return max(min(number, spec.maximum), spec.minimum)
 
+
+SILENT_INTERVALS = 3.0
 
 ASLEEP_INTERVAL = 1.0
 """Seconds between two looks at a cluster without workers: waking up is what people wait for."""

@@ -38,6 +38,8 @@ class Memory:
     """The number of workers last asked for."""
     fallen: float | None = None
     """When workers were last let go."""
+    threads: int | None = None
+    """Threads of one of the group's Pods, as last seen."""
     regrets: int = 0
     """How often in a row workers were let go that were wanted again soon."""
 
@@ -79,6 +81,24 @@ class Memory:
             coming -= number
         return seconds
 
+    def silent(self, now: float) -> float:
+        """Seconds since the last wish; 0 if there was none."""
+        return now - self.highs[-1].at if self.highs else 0.0
+
+    def resumed(self, now: float) -> "Memory":
+        """The same after a time without news: the last wish is taken to have stood until now, the careful side."""
+        return replace(self, highs=_retimed(self.highs, now), lows=_retimed(self.lows, now))
+
+    def says_more_than(self, other: "Memory") -> bool:
+        """Whether more than the time of the last wish is new."""
+        return replace(self, highs=_retimed(self.highs, 0), lows=_retimed(self.lows, 0)) != replace(
+            other, highs=_retimed(other.highs, 0), lows=_retimed(other.lows, 0)
+        )
+
+    def rose_since(self, other: "Memory") -> bool:
+        """Whether the last wish is greater than that of ``other``: forgetting that would let workers go too early."""
+        return bool(self.highs) and (not other.highs or self.highs[-1].value > other.highs[-1].value)
+
     def highest(self, now: float, window: float) -> int:
         """The greatest wish of the last ``window`` seconds."""
         return max(sample.value for sample in _within(self.highs, now, window))
@@ -97,6 +117,7 @@ class Memory:
             "startSeconds": None if self.start_seconds is None else round(self.start_seconds, 1),
             "asked": self.asked,
             "fallen": None if self.fallen is None else round(self.fallen, 1),
+            "threads": self.threads,
             "regrets": self.regrets,
         }
 
@@ -104,7 +125,7 @@ class Memory:
     def parse(cls, body: Mapping[str, Any]) -> "Memory":
         """Read what :meth:`as_status` gave. What cannot be read is forgotten."""
         try:
-            awaited, asked = body.get("awaited"), body.get("asked")
+            awaited, asked, threads = body.get("awaited"), body.get("asked"), body.get("threads")
             return cls(
                 highs=_samples(body.get("highs")),
                 lows=_samples(body.get("lows")),
@@ -113,6 +134,7 @@ class Memory:
                 start_seconds=_number(body.get("startSeconds")),
                 asked=None if asked is None else int(asked),
                 fallen=_number(body.get("fallen")),
+                threads=None if threads is None else int(threads),
                 regrets=int(body.get("regrets") or 0),
             )
         except (TypeError, ValueError, IndexError):
@@ -127,6 +149,10 @@ def _noted(held: Samples, now: float, wish: int, longest: float, covered: Callab
         # The older of two says the more careful number; the younger says how long it has to be kept.
         young[:2] = [Sample(young[1].at, young[0].value)]
     return (*young, Sample(now, wish))
+
+
+def _retimed(held: Samples, at: float) -> Samples:
+    return (*held[:-1], held[-1]._replace(at=at)) if held else ()
 
 
 def _within(held: Samples, now: float, window: float) -> Samples:
