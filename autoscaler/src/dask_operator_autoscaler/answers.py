@@ -4,8 +4,9 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
-_WORKER_NAME = re.compile(r"(?P<group>.+)-worker-[0-9a-f]{10}(-\d+)?")
+_WORKER_NAME = re.compile(r"(?P<pod>(?P<group>.+)-worker-[0-9a-f]{10})(-\d+)?")
 
 
 @dataclass(frozen=True)
@@ -70,15 +71,21 @@ def group_of(worker: str) -> str:
 
     A Pod's worker is named as the Pod is; several in one Pod have ``-0``, ``-1`` and so on behind that.
     """
-    match = _WORKER_NAME.fullmatch(worker)
-    return match["group"] if match else ""
-
-
-def _adopted(name: str, group: str) -> str:
-    return name if group_of(name) else f"{group}-worker-{hashlib.sha256(name.encode()).hexdigest()[:10]}"
+    return _home(worker)[0]
 
 
 def count_of(group: str, names: Iterable[str]) -> int:
     """How many Pods of ``group`` the connected workers of these names run in."""
-    own = {re.sub(r"(-worker-[0-9a-f]{10})-\d+$", r"\1", name) for name in names if group_of(name) == group}
-    return len(own)
+    homes = {_home(name) for name in names}
+    return sum(1 for home in homes if home[0] == group)
+
+
+@lru_cache(maxsize=16384)  # the same names come with every look
+def _home(worker: str) -> tuple[str, str]:
+    """Group and Pod of a worker process."""
+    match = _WORKER_NAME.fullmatch(worker)
+    return (match["group"], match["pod"]) if match else ("", worker)
+
+
+def _adopted(name: str, group: str) -> str:
+    return name if group_of(name) else f"{group}-worker-{hashlib.sha256(name.encode()).hexdigest()[:10]}"
