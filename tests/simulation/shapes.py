@@ -42,7 +42,10 @@ def random_arrivals(chance: random.Random, start: float) -> Shape:
 
 
 def two_waves(chance: random.Random, start: float) -> Shape:
-    """Two bursts of 100 s of work for all workers, with 20 s between."""
+    """Two bursts of 100 s of work for all workers, with 20 s between.
+
+    That is less than the window of 30 s. A pause just longer than the window misses the bars: see the decision page.
+    """
     second = start + 100.0 + 20.0
     return Shape((_batch(chance, 400, 10.0, 0.0), _batch(chance, 400, 10.0, second)), 4)
 
