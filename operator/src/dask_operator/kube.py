@@ -15,7 +15,9 @@ from kubernetes.aio import config
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 
-from dask_operator.errors import ApiError, Conflict, NotFound, Refused, TryAgain, Uncertain
+from dask_operator import transport
+from dask_operator.errors import ApiError, Conflict, NotFound, NotLeading, Refused, TryAgain, Uncertain
+from dask_operator.fence import Fence
 
 REQUEST_SECONDS = 15.0
 LIST_SECONDS = 60.0
@@ -30,6 +32,7 @@ _PATHS = {
     "Pod": ("/api/v1", "pods"),
     "Service": ("/api/v1", "services"),
     "Event": ("/api/v1", "events"),
+    "Lease": ("/apis/coordination.k8s.io/v1", "leases"),
 }
 
 _MERGE = "application/merge-patch+json"
@@ -45,33 +48,34 @@ class Listing:
 
 
 class Kube:
-    """Calls to the API server. Make one with :meth:`connect`; close it at the end."""
+    """Calls to the API server. Make one with :meth:`connect`; close it at the end.
 
-    def __init__(self, client: ApiClient) -> None:
+    Writes pass ``fence``, and none is under way any more when it closes.
+    """
+
+    def __init__(self, client: ApiClient, fence: Fence) -> None:
         self._client = client
+        self._fence = fence
 
     @classmethod
-    async def connect(cls) -> "Kube":
+    async def connect(cls, fence: Fence, connections: int = CONNECTIONS) -> "Kube":
         """Use the Pod's service account, or outside a Pod the kubeconfig that ``KUBECONFIG`` names."""
-        configuration = Configuration()
-        configuration.connection_pool_maxsize = CONNECTIONS
-        try:
-            config.load_incluster_config(client_configuration=configuration)
-        except config.ConfigException:
-            await config.load_kube_config(client_configuration=configuration)
-        return cls(ApiClient(configuration))
+        client = ApiClient(await _configuration())
+        rest = client.rest_client
+        rest.pool_manager = transport.session(fence, rest.ssl_context, connections)
+        return cls(client, fence)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._client.close()
 
-    async def list_all(self, kind: str, selector: str = "") -> Listing:
-        """All objects of ``kind`` in all namespaces, in chunks."""
+    async def list_all(self, kind: str, selector: str = "", namespace: str | None = None) -> Listing:
+        """All objects of ``kind`` in one namespace, or in all, in chunks."""
         found: list[Manifest] = []
         token, version = "", 0
         while True:
             query = {"limit": str(LIST_CHUNK), "labelSelector": selector, "continue": token}
-            url = _url(kind, None) + "?" + urlencode({k: v for k, v in query.items() if v})
+            url = _url(kind, namespace) + "?" + urlencode({k: v for k, v in query.items() if v})
             answer = await self._call("GET", url, seconds=LIST_SECONDS)
             found.extend(answer.get("items") or ())
             version = int(answer["metadata"].get("resourceVersion") or 0)
@@ -113,6 +117,30 @@ class Kube:
             return None
         return answer if answer.get("kind") == kind else None
 
+    async def list_named(self, kind: str, name: str) -> list[Manifest]:
+        """The objects of ``kind`` with that name, of all namespaces: a right to list may be for one name only."""
+        query = urlencode({"fieldSelector": f"metadata.name={name}"})
+        answer = await self._call("GET", _url(kind, None) + "?" + query)
+        return list(answer.get("items") or ())
+
+    async def review(self, kind: str, spec: Manifest) -> Manifest:
+        """What the authorization API says of the operator itself: the status of a ``SelfSubject...Review``.
+
+        Everybody may ask that.
+        """
+        body = {"apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": spec}
+        answer = await self._call("POST", f"/apis/authorization.k8s.io/v1/{kind.lower()}s", body)
+        status: Manifest = answer.get("status") or {}
+        return status
+
+    async def openapi(self) -> Manifest:
+        """The API server's OpenAPI document of our kinds, which everybody may read.
+
+        Raises:
+            NotFound: there are no such kinds.
+        """
+        return await self._call("GET", f"/openapi/v3/apis/{GROUP}/{VERSION}", seconds=LIST_SECONDS)
+
     async def _call(
         self,
         verb: str,
@@ -124,16 +152,49 @@ class Kube:
         headers = {"Content-Type": content_type, "Accept": "application/json", "User-Agent": "dask-operator"}
         await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, verb, body)
         url = self._client.configuration.host + path
+        if verb != "GET":
+            seconds = min(seconds, self._fence.left())
+            if seconds <= 0:
+                raise NotLeading(transport.CLOSED)
         timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=5.0)
         try:
             response = await self._client.call_api(verb, url, headers, body, None, timeout)
             text = await response.read()
+        except transport.NotSent as error:
+            raise NotLeading(str(error)) from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise TryAgain(f"cannot connect to the API server: {error}") from error
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             what = f"{verb} {path.partition('?')[0]}: no answer: {error or type(error).__name__}"
             raise (TryAgain(what) if verb == "GET" else Uncertain(what)) from error
         return _answer(verb, response.status, dict(response.headers), text)
+
+
+async def _configuration() -> Configuration:
+    configuration = Configuration()
+    try:
+        config.load_incluster_config(client_configuration=configuration)
+    except config.ConfigException:
+        await config.load_kube_config(client_configuration=configuration)
+    return configuration
+
+
+async def session_for_watches(fence: Fence) -> tuple[str, aiohttp.ClientSession]:
+    """The API server's address, and a session of one's own whose writes pass ``fence`` too.
+
+    Every request carries the token of that moment: the service account's is renewed in the life of a process.
+    """
+    client = ApiClient(await _configuration())
+
+    async def sign(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        headers: dict[str, str] = {}
+        await client.update_params_for_auth(headers, [], ["BearerToken"], "", request.method, None)
+        request.headers.update({key.title(): value for key, value in headers.items()})
+        return await send(request)
+
+    session = transport.session(fence, client.rest_client.ssl_context, 0, sign)
+    session.headers["User-Agent"] = "dask-operator"
+    return client.configuration.host, session
 
 
 def _url(kind: str, namespace: str | None, name: str = "", subresource: str = "") -> str:

@@ -72,6 +72,12 @@ class Recorder:
                 quiet = isinstance(error, Refused) and error.is_terminating
                 level = logging.DEBUG if quiet else logging.WARNING
                 logger.log(level, "Event %s not written: %s", happening.reason, error)
+            finally:
+                self._waiting.task_done()
+
+    async def written(self) -> None:
+        """Wait until nothing waits to be written."""
+        await self._waiting.join()
 
     async def _write(self, happening: Happening) -> None:
         count = self._counts.get(happening.name, (1, 0.0))[0]
