@@ -105,7 +105,8 @@ class Keeper:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             before = set(self.territory.spaces)
-            if not await self.territory.look():
+            # An API server that has just been started knows of no rights for a moment.
+            if self.steady() < STEADY_SECONDS or not await self.territory.look():
                 continue
             for space in before - set(self.territory.spaces):
                 self.intake.leave(str(space))

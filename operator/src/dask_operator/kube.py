@@ -4,6 +4,7 @@ Objects go in and come out as plain dicts. Every failure is one of the kinds in 
 """
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -34,6 +35,10 @@ _PATHS = {
     "Event": ("/api/v1", "events"),
     "Lease": ("/apis/coordination.k8s.io/v1", "leases"),
 }
+
+_UNAUTHORIZED = re.compile(r' is forbidden: User "[^"]*" cannot ')
+"""How RBAC refuses, and nobody else. Rights are looked at before anything else is done, but an API server that has just
+been started knows of none for a moment (seen: a second). So it is worth another try."""
 
 _MERGE = "application/merge-patch+json"
 _JSON_PATCH = "application/json-patch+json"
@@ -220,6 +225,8 @@ def _error(verb: str, status: int, headers: dict[str, Any], text: bytes) -> ApiE
         return NotFound(message)
     if status == 409:
         return Conflict(message)
+    if status == 403 and _UNAUTHORIZED.search(message):
+        return TryAgain(message)
     if status in (500, 504) and verb != "GET":
         return Uncertain(message)  # etcd may have got it although its answer was lost
     if status == 410 or status == 429 or status >= 500 or status == 401 or status == 408:

@@ -122,7 +122,7 @@ class Leadership:
 
     def _tell(self, error: Exception) -> None:
         """Log what is wrong with the Lease: once, not every second."""
-        text = f"{error or 'no answer'}"
+        text = str(error) or f"no answer within {CALL_SECONDS:.0f} s"
         if isinstance(error, NotFound):
             text += " (it comes with the release: `helm upgrade` makes it anew)"
         if self._told != type(error).__name__:

@@ -2,14 +2,13 @@
 
 import json
 import logging
-import re
 import sys
 import time
 
 from dask_operator.settings import Settings
 
 REPEAT_SECONDS = 60.0
-_COUNTER = re.compile(r"#\d+(/\d+)?")
+RETRYING = "Request attempt"
 
 
 class JsonFormatter(logging.Formatter):
@@ -29,22 +28,26 @@ class JsonFormatter(logging.Formatter):
 
 
 class QuietKopf(logging.Filter):
-    """Lets each complaint of kopf through once a minute: it repeats them with every try, for every watch."""
+    """Lets one line about failing requests of kopf through a minute: there is one for every try of every watch."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._last: dict[str, float] = {}
+        self._told: float | None = None
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record is logged."""
         if not record.name.startswith("kopf"):
             return True
-        text = _COUNTER.sub("", record.getMessage())
+        text = record.getMessage()
         if text.startswith("OS signals are ignored"):  # on purpose: they are the operator's
             return False
+        if not text.startswith(RETRYING):
+            return True
         now = time.monotonic()
-        self._last = {known: at for known, at in self._last.items() if now - at < REPEAT_SECONDS}
-        return self._last.setdefault(text, now) == now
+        if self._told is not None and now - self._told < REPEAT_SECONDS:
+            return False
+        self._told = now
+        return True
 
 
 def set_up(settings: Settings) -> None:
