@@ -16,16 +16,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .kubectl import eventually, kubectl, list_objects
+from .kubectl import eventually, get, kubectl, list_objects
+from .namespaces import WATCHED
 
 NAMESPACE = "dask-operator"
 DEPLOYMENT = "dask-operator"
 
 
 class OperatorProcess:
-    """One operator process at a time."""
+    """One operator process at a time: a container of a Pod called ``name``, that may be started again."""
 
-    def __init__(self, kubeconfig: Path, log: Path) -> None:
+    def __init__(self, kubeconfig: Path, log: Path, name: str) -> None:
+        self.name = name
         self._kubeconfig = kubeconfig
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
@@ -39,6 +41,11 @@ class OperatorProcess:
             "KUBECONFIG": str(self._kubeconfig),
             "DASK_OPERATOR_HTTP_PORT": str(self._port),
             "DASK_OPERATOR_DEFAULT_IMAGE": "localhost/dask:dev",
+            "DASK_OPERATOR_RELEASE": DEPLOYMENT,
+            "DASK_OPERATOR_WATCH_NAMESPACES": ",".join(WATCHED),
+            "POD_NAMESPACE": NAMESPACE,
+            "POD_NAME": self.name,
+            "POD_UID": f"uid-of-{self.name}",
         }
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -47,9 +54,22 @@ class OperatorProcess:
 
     def kill(self) -> None:
         """End it by SIGKILL, and wait until it is gone."""
+        self.send(signal.SIGKILL)
+        self.wait_ended(10)
+
+    def send(self, number: int) -> None:
+        """Send it a signal."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait(10)
+        self._process.send_signal(number)
+
+    def wait_ended(self, seconds: float) -> int:
+        """Wait until it has ended; gives its exit code."""
+        assert self._process is not None
+        return self._process.wait(seconds)
+
+    def is_leading(self) -> bool:
+        """Whether the Lease is its own."""
+        return (lease_holder() or "").startswith(f"{self.name}_")
 
     def is_ready(self) -> bool:
         """Whether its first full observation is done."""
@@ -62,22 +82,41 @@ class OperatorProcess:
     def stop(self) -> None:
         """End it by SIGTERM, if it was started."""
         if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
             self._process.terminate()
             self._process.wait(20)
+
+
+def lease_holder() -> str | None:
+    """Who holds the operator's Lease."""
+    lease = get(NAMESPACE, "lease", DEPLOYMENT)
+    holder: str | None = (lease or {}).get("spec", {}).get("holderIdentity")
+    return holder
 
 
 @contextmanager
 def operator_process(folder: Path) -> Iterator[OperatorProcess]:
     """The operator as a process instead of the chart's Deployment, which comes back at the end."""
-    process = OperatorProcess(_kubeconfig(folder), folder / "operator.log")
+    with operator_processes(folder, "operator") as (process,):
+        yield process
+
+
+@contextmanager
+def operator_processes(folder: Path, *names: str) -> Iterator[list[OperatorProcess]]:
+    """Several operators as processes instead of the chart's Deployment; the first one leads."""
+    kubeconfig = _kubeconfig(folder)
+    processes = [OperatorProcess(kubeconfig, folder / f"{name}.log", name) for name in names]
     kubectl("scale", "deployment", DEPLOYMENT, "-n", NAMESPACE, "--replicas=0")
     try:
         eventually("the Deployment's Pod to be gone", lambda: not list_objects(NAMESPACE, "pods"))
-        process.start()
-        eventually("the operator to be ready", process.is_ready)
-        yield process
+        for process in processes:
+            process.start()
+            eventually(f"{process.name} to be ready", process.is_ready)
+        eventually(f"{names[0]} to lead", processes[0].is_leading)
+        yield processes
     finally:
-        process.stop()
+        for process in processes:
+            process.stop()
         kubectl("scale", "deployment", DEPLOYMENT, "-n", NAMESPACE, "--replicas=1")
         kubectl("rollout", "status", f"deployment/{DEPLOYMENT}", "-n", NAMESPACE, "--timeout=60s")
 

@@ -4,6 +4,7 @@ import secrets
 import time
 from dataclasses import dataclass
 
+from dask_operator import __version__
 from dask_operator.dask_scheduler import DaskSchedulers
 from dask_operator.election import Identity
 from dask_operator.fence import Fence, boot_seconds
@@ -61,8 +62,9 @@ class Parts:
 async def assemble(settings: Settings) -> Parts:
     """Make everything."""
     fence = Fence()
-    kube = await Kube.connect(fence)
-    aside = await Kube.connect(Fence.always_open(), ASIDE_CONNECTIONS)
+    agent = f"dask-operator/{__version__} ({settings.identity})"
+    kube = await Kube.connect(fence, agent)
+    aside = await Kube.connect(Fence.always_open(), agent, ASIDE_CONNECTIONS)
     schedulers = DaskSchedulers()
     store = Store()
 
@@ -79,7 +81,7 @@ async def assemble(settings: Settings) -> Parts:
     me = Identity.of(settings.identity, settings.pod_uid, secrets.token_hex(4))
     leadership = Leadership(aside, settings.namespace, settings.release, me, fence, boot_seconds)
     hearing = Hearing()
-    watches = Watches(lambda event: keeper.heard(event), fence)
+    watches = Watches(lambda event: keeper.heard(event), fence, agent)
     survey = Survey(kube, intake, territory, hearing, lambda: watches.running, time.monotonic)
     keeper = Keeper(watches, hearing, intake, survey, territory, leadership.steady_seconds, time.monotonic)
     # What the watches missed meanwhile is not waited for.

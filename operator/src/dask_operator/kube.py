@@ -58,17 +58,21 @@ class Kube:
     Writes pass ``fence``, and none is under way any more when it closes.
     """
 
-    def __init__(self, client: ApiClient, fence: Fence) -> None:
+    def __init__(self, client: ApiClient, fence: Fence, agent: str) -> None:
         self._client = client
         self._fence = fence
+        self._agent = agent
 
     @classmethod
-    async def connect(cls, fence: Fence, connections: int = CONNECTIONS) -> "Kube":
-        """Use the Pod's service account, or outside a Pod the kubeconfig that ``KUBECONFIG`` names."""
+    async def connect(cls, fence: Fence, agent: str, connections: int = CONNECTIONS) -> "Kube":
+        """Use the Pod's service account, or outside a Pod the kubeconfig that ``KUBECONFIG`` names.
+
+        ``agent`` is what the API server's audit log calls this process.
+        """
         client = ApiClient(await _configuration())
         rest = client.rest_client
         rest.pool_manager = transport.session(fence, rest.ssl_context, connections)
-        return cls(client, fence)
+        return cls(client, fence, agent)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -154,7 +158,7 @@ class Kube:
         content_type: str = "application/json",
         seconds: float = REQUEST_SECONDS,
     ) -> Manifest:
-        headers = {"Content-Type": content_type, "Accept": "application/json", "User-Agent": "dask-operator"}
+        headers = {"Content-Type": content_type, "Accept": "application/json", "User-Agent": self._agent}
         await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, verb, body)
         url = self._client.configuration.host + path
         if verb != "GET":
@@ -184,7 +188,7 @@ async def _configuration() -> Configuration:
     return configuration
 
 
-async def session_for_watches(fence: Fence) -> tuple[str, aiohttp.ClientSession]:
+async def session_for_watches(fence: Fence, agent: str) -> tuple[str, aiohttp.ClientSession]:
     """The API server's address, and a session of one's own whose writes pass ``fence`` too.
 
     Every request carries the token of that moment: the service account's is renewed in the life of a process.
@@ -198,7 +202,7 @@ async def session_for_watches(fence: Fence) -> tuple[str, aiohttp.ClientSession]
         return await send(request)
 
     session = transport.session(fence, client.rest_client.ssl_context, 0, sign)
-    session.headers["User-Agent"] = "dask-operator"
+    session.headers["User-Agent"] = agent
     return client.configuration.host, session
 
 

@@ -44,11 +44,13 @@ class Watches:
     Args:
         deliver: takes an event; called in the loop of the one who made this.
         fence: what kopf's own writes have to pass.
+        agent: what the API server's audit log calls this process.
     """
 
-    def __init__(self, deliver: Callable[[Event], None], fence: Fence) -> None:
+    def __init__(self, deliver: Callable[[Event], None], fence: Fence, agent: str) -> None:
         self._deliver = deliver
         self._fence = fence
+        self._agent = agent
         self._loop = asyncio.get_running_loop()
         self._registry = kopf.get_default_registry()
         self._inbox: deque[Event] = deque()
@@ -117,7 +119,7 @@ class Watches:
             run.flag.set()
 
     async def _login(self) -> kopf.AiohttpSession:
-        server, session = await session_for_watches(self._fence)
+        server, session = await session_for_watches(self._fence, self._agent)
         return kopf.AiohttpSession(server=server, aiohttp_session=session)
 
     def _hand_over(self, event: Event) -> None:
