@@ -228,3 +228,11 @@ def test_a_name_that_somebody_else_has_is_a_conflict_and_nothing_is_touched(name
     eventually("NameConflict", told, 20)
     kubectl("delete", "pod", "taken-scheduler", "-n", namespace, "--now")
     _wait_ready(namespace, "taken")
+
+
+def test_a_finalizer_that_another_operator_has_left_does_not_hold_a_cluster_back(namespace: str) -> None:
+    left = {"finalizers": ["kopf.zalando.org/KopfFinalizerMarker"]}
+    apply(namespace, dask_cluster("held", 1, metadata=left, worker=FAKE))
+    _ready_workers(namespace, "held", 1)
+    kubectl("delete", "daskcluster", "held", "-n", namespace, "--wait=false")
+    eventually("the cluster to be gone", lambda: get(namespace, "daskcluster", "held") is None, 20)

@@ -134,12 +134,13 @@ class Leadership:
         return move(self.me, seen) is not Move.WAIT and await self._write()
 
     async def _renew(self) -> bool:
-        if self._seen is None or not await self._write():
-            seen = await self._look()
-            if seen.record.holder != self.me.name:
-                raise LeadershipLost(f"the Lease is held by {seen.record.holder or 'nobody'}")
-            return await self._write()
-        return True
+        if self.leading and await self._write():
+            return True
+        # Too late to write first and ask then: not even a write that would be refused may follow a successor's.
+        seen = await self._look()
+        if seen.record.holder != self.me.name:
+            raise LeadershipLost(f"the Lease is held by {seen.record.holder or 'nobody'}")
+        return await self._write()
 
     async def _look(self) -> Sighting:
         record = Record.parse(await self.kube.get("Lease", self.namespace, self.name))
