@@ -101,3 +101,13 @@ def _reachable(host: str, port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def events(namespace: str, name: str) -> list[Tree]:
+    """The Events about the object of that name."""
+    return [item for item in list_objects(namespace, "events") if item["involvedObject"]["name"] == name]
+
+
+def event_reasons(namespace: str, name: str) -> set[str]:
+    """Their reasons."""
+    return {item["reason"] for item in events(namespace, name)}

@@ -30,7 +30,7 @@ def fresh_namespace(hint: str) -> Iterator[str]:
         name = f"{hint}-{secrets.token_hex(3)}"
         kubectl("create", "namespace", name)
         yield name
-        kubectl("delete", "namespace", name, "--wait=false")
+        kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
         return
     name = _free.popleft()
     try:

@@ -14,6 +14,8 @@ class ConditionType(StrEnum):
     """Every Ready worker Pod is known to the scheduler."""
     DRAIN_BLOCKED = "DrainBlocked"
     """Workers are to go, and cannot without losing results."""
+    RESTART_PENDING = "RestartPending"
+    """DaskCluster: the scheduler was edited, and the running one has not been replaced yet."""
 
 
 class Reason(StrEnum):
@@ -24,10 +26,14 @@ class Reason(StrEnum):
     ALL_READY = "AllReady"
     ALL_CONNECTED = "AllConnected"
     NOT_BLOCKED = "NotBlocked"
+    UP_TO_DATE = "UpToDate"
     # on the way
     SCHEDULER_STARTING = "SchedulerStarting"
     WORKERS_STARTING = "WorkersStarting"
     CONNECTING = "Connecting"
+    ROLLING_OUT = "RollingOut"
+    CONTAINER_CREATING = "ContainerCreating"
+    SCHEDULER_CHANGED = "SchedulerChanged"
     # waiting for somebody else
     CLUSTER_NOT_FOUND = "ClusterNotFound"
     NAME_CONFLICT = "NameConflict"
@@ -41,10 +47,37 @@ class Reason(StrEnum):
     IMAGE_PULL_FAILED = "ImagePullFailed"
     CONTAINER_FAILED = "ContainerFailed"
     CRASH_LOOP = "CrashLoop"
+    COMMAND_NOT_FOUND = "CommandNotFound"
+    OOM_KILLED = "OOMKilled"
+    EVICTED = "Evicted"
     POD_FAILED = "PodFailed"
+    SCHEDULER_LOST = "SchedulerLost"
     # drains
     SCHEDULER_UNREACHABLE = "SchedulerUnreachable"
     NO_ROOM_FOR_RESULTS = "NoRoomForResults"
+
+
+TROUBLE = frozenset(
+    {
+        Reason.NAME_CONFLICT,
+        Reason.NOT_CONNECTING,
+        Reason.UNSCHEDULABLE,
+        Reason.QUOTA_EXCEEDED,
+        Reason.CONTAINER_CREATING,
+        Reason.POD_REFUSED,
+        Reason.SERVICE_REFUSED,
+        Reason.INVALID_SPEC,
+        Reason.IMAGE_PULL_FAILED,
+        Reason.CONTAINER_FAILED,
+        Reason.CRASH_LOOP,
+        Reason.COMMAND_NOT_FOUND,
+        Reason.OOM_KILLED,
+        Reason.EVICTED,
+        Reason.POD_FAILED,
+        Reason.SCHEDULER_LOST,
+    }
+)
+"""Reasons that somebody should hear of: each is told in an Event too."""
 
 
 def known_reason(text: object) -> Reason | None:

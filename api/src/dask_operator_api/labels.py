@@ -27,6 +27,21 @@ CONTAINER = f"{OWN_PREFIX}container"
 COPIED_REPLICAS = f"{OWN_PREFIX}copied-replicas"
 """Annotation on the default group: the cluster's ``spec.worker.replicas`` that was last copied into it."""
 
+HANDED_DOWN = f"{OWN_PREFIX}handed-down"
+"""Annotation on what the operator makes: which labels and annotations were handed down to it, so that one that the
+user takes away is taken away there too."""
+
+CLUSTER_IMAGE = f"{OWN_PREFIX}cluster-image"
+"""Annotation on a scheduler Pod: ``spec.image`` of its cluster when it was made. Workers keep to it, so that a
+cluster changes its image as a whole."""
+
+RESTART = f"{OWN_PREFIX}restart"
+"""Annotation on a DaskCluster: a new value has the scheduler replaced at once. On a scheduler Pod: the value that it
+was made under."""
+
+SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
+"""Annotation that keeps the node autoscaler from moving a Pod."""
+
 FOREIGN_PREFIXES = (
     "kopf.zalando.org",
     "kubectl.kubernetes.io",

@@ -35,6 +35,8 @@ class SchedulerSpec:
     service: Manifest = field(default_factory=dict)
     resources: Manifest = field(default_factory=dict)
     env: tuple[Manifest, ...] = ()
+    disruption_budget: bool | None = None
+    """Whether a PodDisruptionBudget keeps it from being evicted; None: as the install has it."""
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> "SchedulerSpec":
@@ -45,6 +47,7 @@ class SchedulerSpec:
             service=without_nulls(section(body, "service")),
             resources=without_nulls(section(body, "resources")),
             env=tuple(items(body, "env")),
+            disruption_budget=body.get("disruptionBudget"),
         )
 
 

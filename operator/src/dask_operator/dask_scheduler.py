@@ -7,11 +7,14 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from dask_operator.errors import SchedulerUnreachable
-from dask_operator.observed import DaskWorker
+from dask_operator.observed import Activity, DaskWorker
 from dask_operator.workers_page import Load, loads
 
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 10.0
+FIRE_AND_FORGET = 1
+"""Every scheduler has this many clients of its own."""
+
 CONNECTIONS = 100
 CONNECTIONS_PER_SCHEDULER = 4
 
@@ -41,6 +44,28 @@ class DaskSchedulers:
             return tuple(_worker(str(item["address"]), str(item["name"]), known) for item in listed)
         except (KeyError, TypeError, ValueError) as error:
             raise SchedulerUnreachable(f"it sent no list of workers: {error!r}") from error
+
+    async def activity(self, host: str, port: int, workers: tuple[DaskWorker, ...]) -> Activity:
+        """What the scheduler at ``host`` has to do and to keep; ``workers`` are its own, with their loads.
+
+        Its counts take a walk over all tasks: they are asked for only where no worker has anything.
+
+        Raises:
+            SchedulerUnreachable: no answer within seconds, or not the answer of a scheduler.
+        """
+        busy = sum(worker.busy for worker in workers)
+        results = sum(worker.results for worker in workers)
+        if busy or results:
+            return Activity(clients=0, tasks=busy, results=results)
+        url = f"http://{_bracketed(host)}:{port}/json/counts.json"
+        answer = await self._call("GET", url, ANSWER_SECONDS)
+        try:
+            counts = json.loads(answer)
+            clients = max(0, int(counts["clients"]) - FIRE_AND_FORGET)
+            # Those that wait in the scheduler's own queue are in no other count than the total.
+            return Activity(clients, int(counts["tasks"]), int(counts["memory"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise SchedulerUnreachable(f"it sent no counts: {error!r}") from error
 
     async def _loads(self, base: str) -> dict[str, Load]:
         page = await self._call("GET", f"{base}/info/main/workers.html", ANSWER_SECONDS)

@@ -50,6 +50,7 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.queueing.exit_timeout = 1.0
     settings.watching.label_selectors["pods"] = SELECTOR
     settings.watching.label_selectors["services"] = SELECTOR
+    settings.watching.label_selectors["poddisruptionbudgets"] = SELECTOR
 
 
 def gone_at(meta: Manifest) -> tuple[str, str, str, int]:
@@ -75,6 +76,7 @@ def register(
     watch(Kind.WORKER_GROUP, GROUP, VERSION, Kind.WORKER_GROUP.plural)
     watch("Pod", "v1", "pods")
     watch("Service", "v1", "services")
+    watch("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets")
 
     last_login = -LOGIN_PAUSE
 

@@ -11,11 +11,14 @@ from dask_operator.queue import KeyedQueue
 from dask_operator.retirement import SchedulerDesk
 from dask_operator.store import Key, Store, keys_touched
 
-WATCHED = (Kind.CLUSTER.value, Kind.WORKER_GROUP.value, "Pod", "Service")
+BY_LABEL = ("Pod", "Service", "PodDisruptionBudget")
+"""Kinds of which only those in :data:`SELECTOR` are of interest."""
+
+WATCHED = (Kind.CLUSTER.value, Kind.WORKER_GROUP.value, *BY_LABEL)
 """Kinds that the operator keeps in its store."""
 
 SELECTOR = f"{labels.CLUSTER_NAME},{labels.COMPONENT} in ({labels.SCHEDULER},{labels.WORKER})"
-"""Pods and Services outside this selection never reach the operator."""
+"""Pods, Services and budgets outside this selection never reach the operator."""
 
 
 def version_of(meta: Manifest) -> int:
@@ -26,7 +29,7 @@ def version_of(meta: Manifest) -> int:
 
 def is_watched(kind: str, body: Manifest) -> bool:
     """Whether a change of this object would come to our notice."""
-    if kind not in ("Pod", "Service"):
+    if kind not in BY_LABEL:
         return True
     held = section(body, "metadata", "labels")
     return labels.CLUSTER_NAME in held and held.get(labels.COMPONENT) in (labels.SCHEDULER, labels.WORKER)

@@ -22,6 +22,8 @@ from dask_operator.fence import Fence
 
 REQUEST_SECONDS = 15.0
 LIST_SECONDS = 60.0
+LOG_SECONDS = 3.0
+LOG_BYTES = 4096
 LIST_CHUNK = 500
 CONNECTIONS = 64
 
@@ -34,6 +36,7 @@ _PATHS = {
     "Service": ("/api/v1", "services"),
     "Event": ("/api/v1", "events"),
     "Lease": ("/apis/coordination.k8s.io/v1", "leases"),
+    "PodDisruptionBudget": ("/apis/policy/v1", "poddisruptionbudgets"),
 }
 
 _UNAUTHORIZED = re.compile(r' is forbidden: User "[^"]*" cannot ')
@@ -117,9 +120,16 @@ class Kube:
         content_type = _JSON_PATCH if isinstance(body, list) else _MERGE
         return await self._call("PATCH", url, body, content_type)
 
-    async def delete(self, kind: str, namespace: str, name: str, uid: str) -> Manifest | None:
-        """Delete the object with that very uid; gives what is left of it. Gone already is success (None)."""
-        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+    async def delete(
+        self, kind: str, namespace: str, name: str, uid: str, at_once: bool = False
+    ) -> Manifest | None:
+        """Delete the object with that very uid; gives what is left of it. Gone already is success (None).
+
+        ``at_once`` waits for no kubelet: the object is gone, whatever still runs of it.
+        """
+        body: Manifest = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+        if at_once:
+            body["gracePeriodSeconds"] = 0
         try:
             answer = await self._call("DELETE", _url(kind, namespace, name), body)
         except (NotFound, Conflict):
@@ -150,6 +160,28 @@ class Kube:
         """
         return await self._call("GET", f"/openapi/v3/apis/{GROUP}/{VERSION}", seconds=LIST_SECONDS)
 
+    async def delete_selected(self, kind: str, namespace: str, selector: str) -> None:
+        """Delete all objects of ``kind`` in a namespace that a label selector takes, in one call."""
+        await self._call(
+            "DELETE",
+            _url(kind, namespace) + "?" + urlencode({"labelSelector": selector}),
+            seconds=LIST_SECONDS,
+        )
+
+    async def log(self, namespace: str, pod: str, container: str, lines: int, previous: bool) -> str:
+        """The last lines of a container's log; of the one before the last restart if ``previous``."""
+        query = {"container": container, "tailLines": str(lines), "limitBytes": str(LOG_BYTES)}
+        if previous:
+            query["previous"] = "true"
+        url = _url("Pod", namespace, pod, "log") + "?" + urlencode(query)
+        return (await self._text("GET", url, seconds=LOG_SECONDS)).decode(errors="replace")
+
+    async def events_about(self, namespace: str, uid: str) -> list[Manifest]:
+        """The Events about the object with that uid."""
+        query = urlencode({"fieldSelector": f"involvedObject.uid={uid}", "limit": str(LIST_CHUNK)})
+        answer = await self._call("GET", _url("Event", namespace) + "?" + query)
+        return list(answer.get("items") or ())
+
     async def _call(
         self,
         verb: str,
@@ -158,6 +190,16 @@ class Kube:
         content_type: str = "application/json",
         seconds: float = REQUEST_SECONDS,
     ) -> Manifest:
+        return _object(await self._text(verb, path, body, content_type, seconds))
+
+    async def _text(
+        self,
+        verb: str,
+        path: str,
+        body: Manifest | list[Manifest] | None = None,
+        content_type: str = "application/json",
+        seconds: float = REQUEST_SECONDS,
+    ) -> bytes:
         headers = {"Content-Type": content_type, "Accept": "application/json", "User-Agent": self._agent}
         await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, verb, body)
         url = self._client.configuration.host + path
@@ -176,7 +218,7 @@ class Kube:
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             what = f"{verb} {path.partition('?')[0]}: no answer: {error or type(error).__name__}"
             raise (TryAgain(what) if verb == "GET" else Uncertain(what)) from error
-        return _answer(verb, response.status, dict(response.headers), text)
+        return _checked(verb, response.status, dict(response.headers), text)
 
 
 async def _configuration() -> Configuration:
@@ -212,15 +254,19 @@ def _url(kind: str, namespace: str | None, name: str = "", subresource: str = ""
     return "/".join(part for part in (f"{prefix}{space}", plural, name, subresource) if part)
 
 
-def _answer(verb: str, status: int, headers: dict[str, Any], text: bytes) -> Manifest:
-    """The object in an answer, or the error that it is."""
+def _checked(verb: str, status: int, headers: dict[str, Any], text: bytes) -> bytes:
+    """The body of an answer, unless it is an error."""
     if 200 <= status < 300:
-        try:
-            answer: Manifest = json.loads(text)
-        except ValueError as error:
-            raise Uncertain(f"the API server's answer cannot be read: {error}") from error
-        return answer
+        return text
     raise _error(verb, status, {key.lower(): value for key, value in headers.items()}, text)
+
+
+def _object(text: bytes) -> Manifest:
+    try:
+        answer: Manifest = json.loads(text)
+    except ValueError as error:
+        raise Uncertain(f"the API server's answer cannot be read: {error}") from error
+    return answer
 
 
 def _error(verb: str, status: int, headers: dict[str, Any], text: bytes) -> ApiError:

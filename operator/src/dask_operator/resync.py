@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from dask_operator.errors import ApiError
 from dask_operator.hearing import Hearing
-from dask_operator.intake import SELECTOR, WATCHED, Intake, version_of
+from dask_operator.intake import BY_LABEL, SELECTOR, WATCHED, Intake, version_of
 from dask_operator.kube import Kube
 from dask_operator.territory import Territory
 
@@ -17,8 +18,6 @@ RETRY_SECONDS = 2.0
 
 HEARING_SECONDS = 15.0
 """How long a watch may take to tell of what a listing has shown."""
-
-_SELECTED = {"Pod": SELECTOR, "Service": SELECTOR}
 
 
 @dataclass
@@ -56,7 +55,7 @@ class Survey:
         for space in self.territory.spaces:
             for kind in WATCHED:
                 self._tried = self.clock()
-                listing = await self.kube.list_all(kind, _SELECTED.get(kind, ""), space)
+                listing = await self.kube.list_all(kind, SELECTOR if kind in BY_LABEL else "", space)
                 vanished = self.intake.listed(kind, listing.items, listing.version, space)
                 if self.watching():
                     present = [version_of(item["metadata"]) for item in listing.items]
@@ -78,18 +77,19 @@ class Survey:
 
         After each listing, and the time the watches have to tell the same, calls ``judge``.
         """
+        pause = seconds
         while True:
-            try:
-                async with asyncio.timeout(seconds):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
                     await self._wanted.wait()
-            except TimeoutError:
-                pass
             self._wanted.clear()
             try:
                 await self.take()
             except ApiError as error:
-                logger.warning("resync failed: %s", error)
+                pause = min(seconds, 2 * RETRY_SECONDS)
+                logger.warning("resync failed, trying again in %.0f s: %s", pause, error)
                 continue
+            pause = seconds
             self.intake.queue_everything()
             await asyncio.sleep(HEARING_SECONDS)
             judge()

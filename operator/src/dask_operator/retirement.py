@@ -36,6 +36,8 @@ class _Line:
     failures: int = 0
     with_loads: bool = False
     """Whether somebody who waits wants to know the workers' loads."""
+    with_activity: bool = False
+    """Whether somebody who waits wants to know if the cluster is idle."""
     waiting: set[Key] = field(default_factory=set)
 
 
@@ -68,14 +70,17 @@ class SchedulerDesk:
         roster = line.roster if line else None
         return roster if roster is not None and roster.life == scheduler_life(scheduler) else None
 
-    def ask(self, scheduler: PodView, key: Key, with_loads: bool = False) -> float | None:
-        """Have the roster taken anew, ``with_loads`` or without, and ``key`` woken when it is there.
+    def ask(
+        self, scheduler: PodView, key: Key, with_loads: bool = False, with_activity: bool = False
+    ) -> float | None:
+        """Have the roster taken anew, with what else is wanted, and ``key`` woken when it is there.
 
         A scheduler that does not answer is asked again only after a pause that grows: gives its seconds.
         """
         line = self._lines.setdefault(scheduler.uid, _Line())
         line.waiting.add(key)
-        line.with_loads |= with_loads
+        line.with_loads |= with_loads or with_activity
+        line.with_activity |= with_activity
         if line.asking:
             return None
         pause = self._pause(line)
@@ -127,9 +132,12 @@ class SchedulerDesk:
         life = scheduler_life(scheduler)
         taken = self._clock()
         with_loads, line.with_loads = line.with_loads, False
+        with_activity, line.with_activity = line.with_activity, False
+        host, port = scheduler.ip, scheduler.http_port
         try:
-            workers = await self._schedulers.workers(scheduler.ip, scheduler.http_port, with_loads)
-            line.roster, line.failures = Roster(life, taken, self._clock(), workers, with_loads), 0
+            workers = await self._schedulers.workers(host, port, with_loads)
+            activity = await self._schedulers.activity(host, port, workers) if with_activity else None
+            line.roster, line.failures = Roster(life, taken, self._clock(), workers, with_loads, activity), 0
         except SchedulerUnreachable as error:
             line.failures += 1
             line.roster = Roster(life, taken, self._clock(), problem=str(error))

@@ -37,9 +37,11 @@ NEEDED: tuple[Right, ...] = (
     *_rights(GROUP, "daskclusters", "get list watch patch"),
     *_rights(GROUP, "daskworkergroups", "get list watch create patch"),
     *_rights(GROUP, "daskclusters/status daskworkergroups/status", "patch"),
-    *_rights("", "pods", "get list watch create patch delete"),
+    *_rights("", "pods", "get list watch create patch delete deletecollection"),
+    *_rights("", "pods/log", "get"),
     *_rights("", "services", "get list watch create patch"),
-    *_rights("", "events", "create patch"),
+    *_rights("policy", "poddisruptionbudgets", "get list watch create delete"),
+    *_rights("", "events", "list create patch"),
 )
 """In every namespace that the operator looks after."""
 

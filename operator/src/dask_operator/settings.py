@@ -40,6 +40,9 @@ class Settings:
     watch_namespaces: tuple[str, ...] = ()
     """The namespaces to look after; empty for all (``watchNamespaces``)."""
 
+    disruption_budget: bool = False
+    """Whether schedulers whose cluster does not say get a PodDisruptionBudget (``dask.scheduler.disruptionBudget``)."""
+
     identity: str = "dask-operator"
     """Who reports Events: the operator's Pod."""
 
@@ -69,6 +72,7 @@ class Settings:
             concurrency=int(_number(env, "CONCURRENCY", cls.concurrency, 1)),
             pod_creates=int(_number(env, "POD_CREATES", cls.pod_creates, 1)),
             watch_namespaces=_names(env, "WATCH_NAMESPACES"),
+            disruption_budget=_choice(env, "DISRUPTION_BUDGET", "false", ("true", "false")) == "true",
             identity=env.get("POD_NAME") or cls.identity,
             pod_uid=env.get("POD_UID") or cls.pod_uid,
             namespace=env.get("POD_NAMESPACE") or cls.namespace,

@@ -12,8 +12,8 @@ from typing import Generic, NamedTuple, TypeVar
 from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest
 
-from dask_operator.observed import ClusterView, GroupView, ObjectView, PodView, ServiceView
-from dask_operator.observed.objects import cluster_view, group_view, service_view
+from dask_operator.observed import BudgetView, ClusterView, GroupView, ObjectView, PodView, ServiceView
+from dask_operator.observed.objects import budget_view, cluster_view, group_view, service_view
 from dask_operator.observed.pods import pod_view
 
 _TOMBSTONES = 20_000
@@ -83,6 +83,7 @@ class Store:
         self.groups = Shelf[GroupView](group_view)
         self.pods = Shelf[PodView](pod_view)
         self.services = Shelf[ServiceView](service_view)
+        self.budgets = Shelf[BudgetView](budget_view)
         self._pods_by_cluster: dict[tuple[str, str], dict[str, PodView]] = {}
         self._groups_by_cluster: dict[tuple[str, str], set[str]] = {}
 
@@ -111,12 +112,13 @@ class Store:
         return left
 
     def shelf(self, kind: str) -> Shelf[ObjectView]:
-        """The objects of a kind: DaskCluster, DaskWorkerGroup, Pod or Service."""
+        """The objects of a kind that the operator watches."""
         shelves: dict[str, object] = {
             Kind.CLUSTER: self.clusters,
             Kind.WORKER_GROUP: self.groups,
             "Pod": self.pods,
             "Service": self.services,
+            "PodDisruptionBudget": self.budgets,
         }
         return shelves[kind]  # type: ignore[return-value]
 
@@ -170,6 +172,6 @@ def keys_touched(store: Store, view: ObjectView) -> set[Key]:
         else:  # a scheduler: its state decides what can be asked of every group
             touched |= {Key(Kind.WORKER_GROUP, space, g.name) for g in store.groups_of(space, view.cluster)}
         return touched
-    if isinstance(view, ServiceView):
+    if isinstance(view, ServiceView | BudgetView):
         return {Key(Kind.CLUSTER, space, view.cluster)}
     return set()

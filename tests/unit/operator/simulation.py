@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from dask_operator.dask_scheduler import DaskSchedulers
+from dask_operator.desired import worker_digest
 from dask_operator.errors import ApiError, Conflict, NotFound, Refused, SchedulerUnreachable, Uncertain
 from dask_operator.intake import Intake
 from dask_operator.kube import Kube
 from dask_operator.observed import DaskWorker
+from dask_operator.observed.objects import group_view
 from dask_operator.observed.pods import pod_view
 from dask_operator.plan.drains import rfc3339
 from dask_operator.queue import KeyedQueue
@@ -146,9 +148,21 @@ class FakeKube:
         changed = copy.deepcopy(held)
         changed["status"] = {**section(held, "status"), **copy.deepcopy(section(body, "status"))}
         self._world.note(changed)
-        return copy.deepcopy(held) if changed == held else self.put(kind, changed)
+        before = section(held, "status").get("draining") or []
+        if changed == held:
+            return copy.deepcopy(held)
+        answer = self.put(kind, changed)
+        if len(section(changed, "status").get("draining") or []) > len(before):
+            self._world.check_running()
+        return answer
 
-    async def delete(self, kind: str, namespace: str, name: str, uid: str) -> Manifest | None:
+    async def log(self, namespace: str, pod: str, container: str, lines: int, previous: bool) -> str:
+        self._one_call()
+        return "the last line"
+
+    async def delete(
+        self, kind: str, namespace: str, name: str, uid: str, at_once: bool = False
+    ) -> Manifest | None:
         self._one_call()
         body = self.objects.get((kind, name))
         if body is None or body["metadata"]["uid"] != uid:
@@ -176,6 +190,8 @@ class World:
         self.scheduler = FakeScheduler()
         self.kube = FakeKube(self)
         self.lives = 0
+        self.broken = False
+        """Whether workers of an edited template do not start."""
         self.seen_blocked: set[str] = set()
         """Messages of DrainBlocked, each time that it was written as True."""
         self.kube.put("DaskCluster", cluster_body(status={"image": "image"}))
@@ -267,6 +283,13 @@ class World:
         body["metadata"]["generation"] += 1
         self.kube.put("DaskWorkerGroup", body)
 
+    def edit(self, number: int) -> None:
+        """The user changes the workers' environment."""
+        body = copy.deepcopy(self.kube.objects[("DaskWorkerGroup", "c-default")])
+        body["spec"]["worker"]["env"] = [{"name": "VERSION", "value": str(number)}] if number else []
+        body["metadata"]["generation"] += 1
+        self.kube.put("DaskWorkerGroup", body)
+
     def silence(self, silent: bool) -> None:
         self.scheduler.silent = silent
 
@@ -297,11 +320,15 @@ class World:
             self.scheduler.known.pop(name, None)
             self.kube.drop("Pod", name)
         elif not status:
-            self._start(body)
+            if not (self.broken and self._is_edited(body)):
+                self._start(body)
         elif name in self.scheduler.closing:
             self._finish(body, 0)
         elif status["phase"] == "Running":
             self.scheduler.known[name] = status["podIP"]
+
+    def _is_edited(self, body: Manifest) -> bool:
+        return any(variable["name"] == "VERSION" for variable in body["spec"]["containers"][0]["env"])
 
     def _start(self, body: Manifest) -> None:
         number = body["metadata"]["annotations"]["kubernetes.dask.org/worker-index"]
@@ -344,10 +371,32 @@ class World:
         body = self.kube.objects[("DaskWorkerGroup", "c-default")]
         return {item["pod"]: item["since"] for item in items(body, "status", "draining")}
 
+    @property
+    def template(self) -> str:
+        body = self.kube.objects[("DaskWorkerGroup", "c-default")]
+        return worker_digest(group_view(body).spec.worker, "")
+
+    def outdated(self) -> list[str]:
+        views = [view for view in map(pod_view, self.workers()) if view.alive]
+        return [view.name for view in views if view.digest != self.template]
+
     def check_number_of_pods(self) -> None:
         going = self.on_their_way_out()
         staying = [name for name in self.alive() if name not in going]
-        assert len(staying) <= self.wanted, f"{len(staying)} Pods, and {self.wanted} were asked for"
+        surge = 1 if any(name not in going for name in self.outdated()) else 0
+        most = self.wanted + surge
+        assert len(staying) <= most, f"{len(staying)} Pods, and {most} were asked for"
+
+    def check_running(self) -> None:
+        """While a template is rolled out, no worker goes before another has taken its place."""
+        going = self.on_their_way_out()
+        retired = [item for item in self._draining() if item.get("reason") == "Rollout"]
+        ready = [v for v in map(pod_view, self.workers()) if v.ready and v.alive and v.name not in going]
+        if len(retired) == 1 and len(going) == 1:
+            assert len(ready) >= self.wanted, "a worker was chosen to go before its successor was there"
+
+    def _draining(self) -> list[Manifest]:
+        return items(self.kube.objects[("DaskWorkerGroup", "c-default")], "status", "draining")
 
     def check_removal(self, name: str) -> None:
         assert name not in self.scheduler.known, f"{name} was removed with its results"

@@ -4,11 +4,12 @@ import copy
 from typing import Any
 
 import pytest
-from dask_operator.desired import scheduler_digest, scheduler_pod, worker_digest, worker_pod
-from dask_operator.desired.metadata import handed_down
+from dask_operator.desired import Image, scheduler_digest, scheduler_pod, worker_digest, worker_pod
+from dask_operator.desired.handed_down import inherited
 from dask_operator.desired.podspec import merged_env
 from dask_operator_api import labels
 from dask_operator_api.manifests import Manifest
+from dask_operator_api.specs import Metadata
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -62,7 +63,7 @@ TEMPLATES = st.fixed_dictionaries(
 def built_worker(template: Manifest, **worker: Any) -> Manifest:
     """The worker Pod's spec for a template of the group."""
     of = group(worker={"spec": template, **worker})
-    spec: Manifest = worker_pod(cluster(), of, "default:1", 1)["spec"]
+    spec: Manifest = worker_pod(cluster(), of, Image("default:1", ""), 1)["spec"]
     return spec
 
 
@@ -108,11 +109,11 @@ def test_building_neither_changes_nor_shares_what_it_was_given(template: Manifes
         worker={"spec": template, "env": [{"name": "X", "value": "1"}], "resources": {"limits": {"a": "1"}}}
     )
     parent = cluster(spec={"scheduler": {"spec": template}})
-    before, first = copy.deepcopy((of, parent, template)), worker_pod(parent, of, "i", 1)
-    for made in (worker_pod(parent, of, "i", 1), scheduler_pod(parent, "i")):
+    before, first = copy.deepcopy((of, parent, template)), worker_pod(parent, of, Image("i", ""), 1)
+    for made in (worker_pod(parent, of, Image("i", ""), 1), scheduler_pod(parent, "i")):
         _scribble(made)
     assert (of, parent, template) == before
-    assert worker_pod(parent, of, "i", 1) == first
+    assert worker_pod(parent, of, Image("i", ""), 1) == first
 
 
 def _scribble(value: Any) -> None:
@@ -214,7 +215,11 @@ def test_labels_and_annotations_are_handed_down_but_not_those_of_tools() -> None
         "app.kubernetes.io/instance": "i",
         "kubernetes.dask.org/copied-replicas": "3",
     }
-    assert handed_down(given).keys() == {"team", "example.com/cost", "app.kubernetes.io/part-of"}
+    assert inherited(Metadata(labels=given)).labels.keys() == {
+        "team",
+        "example.com/cost",
+        "app.kubernetes.io/part-of",
+    }
 
 
 def test_own_metadata_wins_over_inherited_and_ours_over_both() -> None:
@@ -222,7 +227,7 @@ def test_own_metadata_wins_over_inherited_and_ours_over_both() -> None:
         metadata={"labels": {"team": "blue", labels.COMPONENT: "mine"}, "annotations": {"note": "group"}},
         worker={"metadata": {"labels": {"team": "red"}, "annotations": {labels.WORKER_INDEX: "99"}}},
     )
-    metadata = worker_pod(cluster(), of, "i", 4)["metadata"]
+    metadata = worker_pod(cluster(), of, Image("i", ""), 4)["metadata"]
     assert metadata["labels"]["team"] == "red"
     assert metadata["labels"][labels.COMPONENT] == "worker"
     assert metadata["annotations"]["note"] == "group"
@@ -241,7 +246,7 @@ def test_the_digest_changes_with_what_the_user_wrote() -> None:
         group(worker={"resources": {"limits": {"cpu": "1"}}}).spec.worker,
         group().spec.worker,
     ]
-    digests = {worker_digest(spec, None) for spec in (one, *others)}
+    digests = {worker_digest(spec, "") for spec in (one, *others)}
     assert len(digests) == 6
     assert worker_digest(one, "cluster-image") not in digests
 
@@ -251,7 +256,7 @@ def test_the_digest_does_not_change_with_a_default_nor_with_metadata_or_numbers(
     same = group(
         replicas=9, worker={"metadata": {"labels": {"a": "b"}}, "drainTimeoutSeconds": 3}
     ).spec.worker
-    assert worker_digest(plain, None) == worker_digest(same, None)
+    assert worker_digest(plain, "") == worker_digest(same, "")
     one, other = scheduler_pod(cluster(), "default:1"), scheduler_pod(cluster(), "default:2")
     assert one["metadata"] == other["metadata"]
     labelled = cluster(metadata={"labels": {"a": "b"}}, status={"image": "x"})
@@ -263,14 +268,14 @@ def test_the_digest_does_not_change_with_a_default_nor_with_metadata_or_numbers(
 def test_the_order_of_keys_is_no_change(template: Manifest) -> None:
     turned = dict(reversed(list(template.items())))
     one, other = group(worker={"spec": template}), group(worker={"spec": turned})
-    assert worker_digest(one.spec.worker, None) == worker_digest(other.spec.worker, None)
+    assert worker_digest(one.spec.worker, "") == worker_digest(other.spec.worker, "")
 
 
 # -- the whole Pod, for the smallest spec
 
 
 def test_the_worker_pod_of_the_tiny_spec() -> None:
-    pod = worker_pod(cluster(), group(), "image:1", 1)
+    pod = worker_pod(cluster(), group(), Image("image:1", ""), 1)
     name = pod["metadata"]["name"]
     pod["metadata"]["annotations"].pop(labels.TEMPLATE_DIGEST)
     assert pod == {

@@ -8,7 +8,7 @@ from dask_operator.errors import Refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.operator.simulation import World
+from tests.unit.operator.simulation import LIMIT_SECONDS, World
 from tests.unit.operator.worlds import scheduler_body
 
 Action = tuple[str, int]
@@ -24,6 +24,8 @@ ACTIONS = st.lists(
         st.tuples(st.just("silent"), st.integers(0, 1)),
         st.tuples(st.just("full"), st.integers(0, 1)),
         st.tuples(st.just("new scheduler"), st.just(0)),
+        st.tuples(st.just("edit"), st.integers(0, 2)),
+        st.tuples(st.just("broken"), st.integers(0, 1)),
     ),
     max_size=14,
 )
@@ -40,6 +42,8 @@ async def _act(world: World, action: Action) -> None:
         "silent": lambda: world.silence(bool(number)),
         "full": lambda: setattr(world.scheduler, "full", bool(number)),
         "new scheduler": world.new_scheduler,
+        "edit": lambda: world.edit(number),
+        "broken": lambda: setattr(world, "broken", bool(number)),
         "tick": lambda: None,
     }
     acts[what]()
@@ -53,6 +57,7 @@ async def _heal(world: World) -> None:
     """All is well from now on: go on until nobody waits for anything."""
     world.silence(False)
     world.scheduler.full = False
+    world.broken = False
     world.kube.timeouts.clear()
     world.kube.crash_after = None
     for _ in range(80):
@@ -90,6 +95,39 @@ def test_a_group_ends_with_the_workers_that_were_asked_for(replicas: int, action
     world = run(_live(replicas, actions))
     assert len(world.alive()) == world.wanted
     assert world.on_their_way_out() == {}
+    assert world.outdated() == []
+
+
+def test_an_edited_template_reaches_every_worker() -> None:
+    world = run(_live(3, [("tick", 3), ("edit", 1)]))
+    assert (len(world.alive()), world.outdated()) == (3, [])
+
+
+def test_a_template_that_does_not_start_takes_no_worker_away() -> None:
+    async def live() -> World:
+        world = await _live(3, [("tick", 3)])
+        for action in [("broken", 1), ("edit", 1), ("tick", 20)]:
+            await _act(world, action)
+        return world
+
+    world = run(live())
+    assert len(world.outdated()) == 3
+    assert len(world.scheduler.known) == 3
+
+
+def test_a_rollout_ends_no_worker_by_force() -> None:
+    async def live() -> World:
+        world = await _live(2, [("tick", 3)])
+        for action in [("full", 1), ("edit", 1), ("tick", 4)]:
+            await _act(world, action)
+        for _ in range(2 * LIMIT_SECONDS // 10):
+            world.tick(10)
+            await world.settle()
+        return world
+
+    world = run(live())
+    assert len(world.outdated()) == 2
+    assert any("ends none of them by force" in message for message in world.seen_blocked)
 
 
 def test_a_refused_pod_is_not_asked_for_again_and_again() -> None:

@@ -38,7 +38,8 @@ def test_an_unschedulable_pod_tells_why_in_the_words_of_the_kube_scheduler() -> 
     placed = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
     pod = seen({"phase": "Pending", "conditions": [placed]}, nodeName="")
     assert pod.trouble is not None
-    assert (pod.trouble.reason, pod.trouble.message) == (Reason.UNSCHEDULABLE, message)
+    assert pod.trouble.reason == Reason.UNSCHEDULABLE
+    assert pod.trouble.message == f"{message.rstrip('.')}; free or add capacity, or ask for less"
     assert pod.alive
 
 
@@ -47,16 +48,80 @@ def test_an_image_that_cannot_be_pulled_is_trouble(reason: str) -> None:
     pod = seen(waiting(reason, "Back-off pulling image\n  x:1"))
     assert pod.trouble is not None
     assert pod.trouble.reason == Reason.IMAGE_PULL_FAILED
-    assert pod.trouble.message == f"{reason}: Back-off pulling image x:1"
+    assert pod.trouble.message.startswith(f"{reason}: Back-off pulling image x:1; correct the image")
 
 
 def test_a_crash_loop_tells_of_the_last_end() -> None:
-    last = {"terminated": {"exitCode": 127, "reason": "StartError", "message": "dask-worker: not found"}}
+    last = {"terminated": {"exitCode": 1, "reason": "Error", "message": "no such module"}}
     pod = seen(waiting("CrashLoopBackOff", "back-off 10s", lastState=last, restartCount=4))
     assert pod.trouble is not None
     assert pod.trouble.reason == Reason.CRASH_LOOP
-    assert "exit code 127: dask-worker: not found" in pod.trouble.message
-    assert (pod.restarts, pod.exit_code, pod.finished, pod.alive) == (4, 127, False, True)
+    assert "Error: exit code 1: no such module; see its log" in pod.trouble.message
+    assert (pod.restarts, pod.exit_code, pod.finished, pod.alive) == (4, 1, False, True)
+
+
+def ended(exit_code: int, reason: str, message: str) -> dict[str, Any]:
+    return {"terminated": {"exitCode": exit_code, "reason": reason, "message": message}}
+
+
+NOT_FOUND = 'exec: "dask-worker": executable file not found in $PATH: unknown'
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        waiting("RunContainerError", NOT_FOUND),
+        waiting(
+            "CrashLoopBackOff",
+            lastState={"terminated": {"exitCode": 128, "reason": "StartError", "message": NOT_FOUND}},
+        ),
+        waiting("CrashLoopBackOff", lastState=ended(127, "Error", "")),
+    ],
+)
+def test_a_command_that_is_not_found_is_told_with_what_to_write_instead(status: dict[str, Any]) -> None:
+    pod = seen(status, containers=[{"name": "worker", "args": ["dask-worker", "--name", "x"]}])
+    assert pod.trouble is not None
+    assert pod.trouble.reason == Reason.COMMAND_NOT_FOUND
+    assert pod.trouble.message.endswith("images of today have no dask-worker: write [dask, worker] in args")
+
+
+def test_another_command_that_is_not_found_is_named() -> None:
+    words = 'exec: "conda": executable file not found'
+    pod = seen(waiting("RunContainerError", words), containers=[{"name": "worker", "args": ["conda"]}])
+    assert pod.trouble is not None
+    assert pod.trouble.message.endswith("the image does not have the command conda")
+
+
+def test_a_container_that_ran_out_of_memory_is_told_what_to_raise() -> None:
+    last = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+    pod = seen(waiting("CrashLoopBackOff", lastState=last, restartCount=1))
+    assert pod.trouble is not None
+    assert pod.trouble.reason == Reason.OOM_KILLED
+    assert "resources.limits.memory" in pod.trouble.message
+
+
+def test_a_container_that_runs_again_after_its_end_is_no_trouble_and_its_end_is_known() -> None:
+    report = {
+        "name": "worker",
+        "restartCount": 1,
+        "state": {"running": {"startedAt": "2026-01-01T00:00:05Z"}},
+        "lastState": {
+            "terminated": {"exitCode": 137, "reason": "OOMKilled", "finishedAt": "2026-01-01T00:00:00Z"}
+        },
+    }
+    pod = seen({"phase": "Running", "containerStatuses": [report]})
+    assert pod.trouble is None
+    assert pod.end is not None
+    assert (pod.end.reason, pod.end.exit_code) == ("OOMKilled", 137)
+
+
+def test_trouble_of_an_init_container_or_a_sidecar_is_the_pods() -> None:
+    pulling = {"name": "fetch", "state": {"waiting": {"reason": "ErrImagePull", "message": "denied"}}}
+    own = {"name": "worker", "state": {"waiting": {"reason": "PodInitializing"}}}
+    for kind in ("initContainerStatuses", "containerStatuses"):
+        pod = seen({"phase": "Pending", "containerStatuses": [own], kind: [own, pulling]})
+        assert pod.trouble is not None
+        assert pod.trouble.reason == Reason.IMAGE_PULL_FAILED
 
 
 def test_a_container_on_its_way_up_is_no_trouble() -> None:
@@ -95,7 +160,8 @@ def test_an_evicted_pod_has_finished_and_says_why() -> None:
     pod = seen({"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."})
     assert pod.finished
     assert pod.trouble is not None
-    assert pod.trouble.message == "Evicted: The node was low on resource: memory."
+    assert pod.trouble.reason == Reason.EVICTED
+    assert pod.trouble.message.startswith("Evicted: The node was low on resource: memory; ask for")
 
 
 def test_the_dask_container_is_the_one_named_like_its_component_wherever_it_stands() -> None:

@@ -3,17 +3,11 @@
 import copy
 from typing import Any
 
+from dask_operator.desired import image_in_force
 from dask_operator.observed import ClusterView, GroupView
 from dask_operator.observed.objects import cluster_view, group_view
-from dask_operator.plan.cluster import (
-    ClusterObserved,
-    ClusterPlan,
-    Create,
-    Delete,
-    Patch,
-    cluster_image,
-    plan_cluster,
-)
+from dask_operator.plan.cluster import ClusterPlan, plan_cluster
+from dask_operator.plan.cluster_world import ClusterObserved, Create, Delete, Patch
 from dask_operator.plan.world import Attempt
 from dask_operator_api.manifests import Manifest, section
 from hypothesis import given, settings
@@ -21,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.unit.operator.worlds import (
     DEFAULT_IMAGE,
+    DEFAULTS,
     NOW,
     WALL,
     cluster,
@@ -63,7 +58,7 @@ def default_group_of(of: ClusterView) -> GroupView:
 
 
 def created_group(seen: ClusterObserved) -> Manifest:
-    acts = plan_cluster(seen, DEFAULT_IMAGE).acts
+    acts = plan_cluster(seen, DEFAULTS).acts
     return next(act.body for act in acts if isinstance(act, Create) and act.kind == "DaskWorkerGroup")
 
 
@@ -95,7 +90,7 @@ def patched(group_then: GroupView, body: Manifest, plan: ClusterPlan) -> Manifes
 
 
 def test_a_new_cluster_gets_a_scheduler_pod_a_service_and_a_group() -> None:
-    plan = plan_cluster(observed(cluster("c", spec={"worker": {"replicas": 3}})), DEFAULT_IMAGE)
+    plan = plan_cluster(observed(cluster("c", spec={"worker": {"replicas": 3}})), DEFAULTS)
     assert [(act.kind, act.body["metadata"]["name"]) for act in plan.acts if isinstance(act, Create)] == [
         ("Pod", "c-scheduler"),
         ("Service", "c-scheduler"),
@@ -110,7 +105,7 @@ def test_the_default_group_gets_the_clusters_number_of_workers() -> None:
 
 
 def test_all_that_is_created_belongs_to_this_very_incarnation() -> None:
-    plan = plan_cluster(observed(cluster()), DEFAULT_IMAGE)
+    plan = plan_cluster(observed(cluster()), DEFAULTS)
     for act in plan.acts:
         assert isinstance(act, Create)
         (owner,) = act.body["metadata"]["ownerReferences"]
@@ -122,24 +117,25 @@ def test_all_that_is_created_belongs_to_this_very_incarnation() -> None:
 
 
 def test_a_cluster_that_has_everything_is_left_alone() -> None:
-    plan = plan_cluster(settled(cluster()), DEFAULT_IMAGE)
+    plan = plan_cluster(settled(cluster()), DEFAULTS)
     assert (plan.acts, plan.conflicts, plan.retire, plan.ask) == ((), (), (), False)
 
 
 def test_the_image_is_the_users_else_the_one_that_was_found_at_creation() -> None:
-    assert cluster_image(cluster(), DEFAULT_IMAGE) == DEFAULT_IMAGE
-    assert cluster_image(cluster(status={"defaultImage": "old:1"}), DEFAULT_IMAGE) == "old:1"
-    assert cluster_image(cluster(spec={"image": "mine"}, status={"image": "old:1"}), DEFAULT_IMAGE) == "mine"
+    assert image_in_force(cluster(), None, DEFAULT_IMAGE).name == DEFAULT_IMAGE
+    assert image_in_force(cluster(status={"defaultImage": "old:1"}), None, DEFAULT_IMAGE).name == "old:1"
+    mine = cluster(spec={"image": "mine"}, status={"image": "old:1"})
+    assert image_in_force(mine, None, DEFAULT_IMAGE).name == "mine"
 
 
 def test_a_scheduler_that_has_ended_is_deleted_so_that_the_next_pass_makes_another() -> None:
-    plan = plan_cluster(settled(cluster(), scheduler=scheduler("terminated")), DEFAULT_IMAGE)
+    plan = plan_cluster(settled(cluster(), scheduler=scheduler("terminated")), DEFAULTS)
     assert [(type(act), act.kind) for act in plan.acts] == [(Delete, "Pod")]
 
 
 def test_a_scheduler_that_is_being_deleted_is_waited_out() -> None:
     for state in ("running", "terminated"):
-        plan = plan_cluster(settled(cluster(), scheduler=scheduler(state, deleting=True)), DEFAULT_IMAGE)
+        plan = plan_cluster(settled(cluster(), scheduler=scheduler(state, deleting=True)), DEFAULTS)
         assert plan.acts == ()
 
 
@@ -148,7 +144,7 @@ def test_a_scheduler_that_is_being_deleted_is_waited_out() -> None:
 
 def test_what_belongs_to_somebody_else_is_a_conflict_and_is_not_touched() -> None:
     taken = scheduler("terminated", owner="job-uid", owner_kind="Job")
-    plan = plan_cluster(settled(cluster(), scheduler=taken), DEFAULT_IMAGE)
+    plan = plan_cluster(settled(cluster(), scheduler=taken), DEFAULTS)
     assert [conflict.kind for conflict in plan.conflicts] == ["Pod"]
     assert plan.acts == ()
     assert "c-scheduler" in plan.conflicts[0].message
@@ -157,13 +153,13 @@ def test_what_belongs_to_somebody_else_is_a_conflict_and_is_not_touched() -> Non
 def test_what_is_left_of_a_former_cluster_of_the_name_is_waited_out_without_a_conflict() -> None:
     former = scheduler(owner="former-uid")
     old_group = group(metadata={"ownerReferences": owned_by("DaskCluster", "former-uid")})
-    plan = plan_cluster(settled(cluster(), scheduler=former, groups=(old_group,)), DEFAULT_IMAGE)
+    plan = plan_cluster(settled(cluster(), scheduler=former, groups=(old_group,)), DEFAULTS)
     assert (plan.conflicts, plan.acts) == ((), ())
 
 
 def test_a_service_without_an_owner_is_a_conflict() -> None:
     of = cluster()
-    plan = plan_cluster(settled(of, service=service(of, ownerReferences=[])), DEFAULT_IMAGE)
+    plan = plan_cluster(settled(of, service=service(of, ownerReferences=[])), DEFAULTS)
     assert [conflict.kind for conflict in plan.conflicts] == ["Service"]
 
 
@@ -174,7 +170,7 @@ def test_a_group_that_names_the_cluster_is_adopted_and_keeps_its_other_owners() 
     other = {"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "x-uid"}
     loner = group("extra", uid="extra-uid", metadata={"ownerReferences": [other]})
     of = cluster()
-    plan = plan_cluster(settled(of, groups=(default_group_of(of), loner)), DEFAULT_IMAGE)
+    plan = plan_cluster(settled(of, groups=(default_group_of(of), loner)), DEFAULTS)
     (adoption,) = plan.acts
     assert isinstance(adoption, Patch)
     assert isinstance(adoption.body, dict)
@@ -187,20 +183,18 @@ def test_a_group_of_another_cluster_or_on_its_way_out_is_not_adopted() -> None:
     foreign = group("extra", metadata={"ownerReferences": owned_by("DaskCluster", "other-uid")})
     leaving = group("late", metadata={"ownerReferences": [], "deletionTimestamp": "2026-01-01T00:00:00Z"})
     of = cluster()
-    assert (
-        plan_cluster(settled(of, groups=(default_group_of(of), foreign, leaving)), DEFAULT_IMAGE).acts == ()
-    )
+    assert plan_cluster(settled(of, groups=(default_group_of(of), foreign, leaving)), DEFAULTS).acts == ()
 
 
 def test_a_default_group_that_is_being_deleted_is_not_created_beside_itself() -> None:
     leaving = group(metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"})
-    assert plan_cluster(settled(cluster(), groups=(leaving,)), DEFAULT_IMAGE).acts == ()
+    assert plan_cluster(settled(cluster(), groups=(leaving,)), DEFAULTS).acts == ()
 
 
 def test_an_extra_group_follows_nothing() -> None:
     of = cluster(spec={"worker": {"replicas": 9, "image": "w"}})
     extra = group("extra", replicas=2)
-    assert plan_cluster(settled(of, groups=(default_group_of(of), extra)), DEFAULT_IMAGE).acts == ()
+    assert plan_cluster(settled(of, groups=(default_group_of(of), extra)), DEFAULTS).acts == ()
 
 
 def test_the_default_group_follows_every_field_but_the_number_of_workers() -> None:
@@ -208,7 +202,7 @@ def test_the_default_group_follows_every_field_but_the_number_of_workers() -> No
     held = stored(created_group(observed(before)))
     held["spec"]["worker"]["replicas"] = 5
     after = cluster(spec={"worker": {"replicas": 2, "image": "two", "env": [{"name": "A", "value": "1"}]}})
-    plan = plan_cluster(settled(after, groups=(group_view(held),)), DEFAULT_IMAGE)
+    plan = plan_cluster(settled(after, groups=(group_view(held),)), DEFAULTS)
     result = patched(group_view(held), held, plan)
     assert result["spec"]["worker"] == {"replicas": 5, "image": "two", "env": [{"name": "A", "value": "1"}]}
 
@@ -216,7 +210,7 @@ def test_the_default_group_follows_every_field_but_the_number_of_workers() -> No
 def test_a_field_that_the_user_removed_from_the_cluster_goes_from_the_group_too() -> None:
     before = cluster(spec={"worker": {"image": "one"}})
     held = stored(created_group(observed(before)))
-    plan = plan_cluster(settled(cluster(), groups=(group_view(held),)), DEFAULT_IMAGE)
+    plan = plan_cluster(settled(cluster(), groups=(group_view(held),)), DEFAULTS)
     assert patched(group_view(held), held, plan)["spec"]["worker"] == {"replicas": 1}
 
 
@@ -245,19 +239,19 @@ def test_the_last_edit_of_either_replica_number_wins(edits: list[tuple[str, int]
     expected, _ = _follow(wrote, held, expected, copied)
     assert held["spec"]["worker"]["replicas"] == expected
     assert held["spec"]["worker"].get("image") == wrote["spec"]["worker"].get("image")
-    assert plan_cluster(settled(cluster_view(wrote), groups=(group_view(held),)), DEFAULT_IMAGE).acts == ()
+    assert plan_cluster(settled(cluster_view(wrote), groups=(group_view(held),)), DEFAULTS).acts == ()
 
 
 def _follow(wrote: Manifest, held: Manifest, expected: int, copied: int) -> tuple[int, int]:
     number = wrote["spec"]["worker"]["replicas"]
-    plan = plan_cluster(settled(cluster_view(wrote), groups=(group_view(held),)), DEFAULT_IMAGE)
+    plan = plan_cluster(settled(cluster_view(wrote), groups=(group_view(held),)), DEFAULTS)
     held.update(patched(group_view(held), held, plan))
     return (expected if number == copied else number), number
 
 
 def test_a_patch_of_a_group_that_somebody_changed_meanwhile_fails_its_test() -> None:
     of = cluster(spec={"worker": {"image": "new"}})
-    (patch,) = plan_cluster(settled(of, groups=(group(),)), DEFAULT_IMAGE).acts
+    (patch,) = plan_cluster(settled(of, groups=(group(),)), DEFAULTS).acts
     assert isinstance(patch, Patch)
     assert isinstance(patch.body, list)
     tests = {step["path"]: step["value"] for step in patch.body if step["op"] == "test"}
@@ -269,26 +263,26 @@ def test_a_patch_of_a_group_that_somebody_changed_meanwhile_fails_its_test() -> 
 
 def test_an_edited_service_is_patched_once() -> None:
     before, after = cluster(), cluster(spec={"scheduler": {"service": {"type": "LoadBalancer"}}})
-    (patch,) = plan_cluster(settled(after, service=service(before)), DEFAULT_IMAGE).acts
+    (patch,) = plan_cluster(settled(after, service=service(before)), DEFAULTS).acts
     assert isinstance(patch, Patch)
     assert isinstance(patch.body, dict)
     assert patch.body["spec"]["type"] == "LoadBalancer"
     assert patch.body["metadata"]["resourceVersion"] == "5"
-    assert plan_cluster(settled(after), DEFAULT_IMAGE).acts == ()
+    assert plan_cluster(settled(after), DEFAULTS).acts == ()
 
 
-def test_a_new_label_of_the_cluster_reaches_its_service_and_its_group() -> None:
+def test_a_new_label_of_the_cluster_reaches_its_scheduler_its_service_and_its_group() -> None:
     before, after = cluster(), cluster(metadata={"labels": {"team": "blue"}})
     seen = settled(after, service=service(before), groups=(default_group_of(before),))
-    plan = plan_cluster(seen, DEFAULT_IMAGE)
-    assert {act.kind for act in plan.acts} == {"Service", "DaskWorkerGroup"}
+    plan = plan_cluster(seen, DEFAULTS)
+    assert {act.kind for act in plan.acts} == {"Pod", "Service", "DaskWorkerGroup"}
 
 
 def test_what_tools_note_on_a_cluster_changes_nothing() -> None:
     noted = {"kubectl.kubernetes.io/last-applied-configuration": "{}", "kopf.zalando.org/x": "1"}
     after = cluster(metadata={"annotations": noted})
     seen = settled(after, service=service(cluster()), groups=(default_group_of(cluster()),))
-    assert plan_cluster(seen, DEFAULT_IMAGE).acts == ()
+    assert plan_cluster(seen, DEFAULTS).acts == ()
 
 
 # -- workers whose Pods somebody deletes
@@ -297,12 +291,12 @@ def test_what_tools_note_on_a_cluster_changes_nothing() -> None:
 def test_workers_that_somebody_deletes_are_retired_while_their_grace_period_lasts() -> None:
     going, staying = worker(1, deleting=True), worker(2)
     known = roster(process(going), process(staying))
-    plan = plan_cluster(settled(cluster(), workers=(going, staying), roster=known), DEFAULT_IMAGE)
+    plan = plan_cluster(settled(cluster(), workers=(going, staying), roster=known), DEFAULTS)
     assert plan.retire == (going,)
 
 
 def test_the_scheduler_is_asked_about_leaving_workers_if_it_has_said_nothing_yet() -> None:
-    plan = plan_cluster(settled(cluster(), workers=(worker(1, deleting=True),)), DEFAULT_IMAGE)
+    plan = plan_cluster(settled(cluster(), workers=(worker(1, deleting=True),)), DEFAULTS)
     assert (plan.ask, plan.retire) == (True, ())
 
 
@@ -315,29 +309,27 @@ def test_leaving_workers_are_not_retired_twice_nor_without_a_scheduler() -> None
         {"scheduler": scheduler("waiting")},
         {"roster": silence()},
     ):
-        plan = plan_cluster(
-            settled(cluster(), **{"workers": (going,), "roster": known, **parts}), DEFAULT_IMAGE
-        )
+        plan = plan_cluster(settled(cluster(), **{"workers": (going,), "roster": known, **parts}), DEFAULTS)
         assert plan.retire == ()
 
 
 def test_a_leaving_worker_that_could_not_be_retired_is_asked_for_again() -> None:
     going = worker(1, deleting=True)
     seen = settled(cluster(), workers=(going,), roster=roster(process(going)), answered={going.uid: NOW - 30})
-    assert plan_cluster(seen, DEFAULT_IMAGE).retire == (going,)
+    assert plan_cluster(seen, DEFAULTS).retire == (going,)
 
 
 def test_a_scheduler_that_ends_again_and_again_is_replaced_ever_more_slowly() -> None:
     often = cluster(status={"scheduler": {"restarts": 1000}})
-    plan = plan_cluster(settled(often, scheduler=scheduler("terminated", age=1)), DEFAULT_IMAGE)
+    plan = plan_cluster(settled(often, scheduler=scheduler("terminated", age=1)), DEFAULTS)
     assert plan.acts == () or plan.again is None
-    young = plan_cluster(settled(often, scheduler=scheduler("terminated")), DEFAULT_IMAGE)
+    young = plan_cluster(settled(often, scheduler=scheduler("terminated")), DEFAULTS)
     assert young.again is None or young.again <= 300
 
 
 def test_leaving_workers_are_looked_up_again_where_the_scheduler_was_asked_long_ago() -> None:
     going = worker(1, deleting=True)
-    plan = plan_cluster(settled(cluster(), workers=(going,), roster=roster(age=600)), DEFAULT_IMAGE)
+    plan = plan_cluster(settled(cluster(), workers=(going,), roster=roster(age=600)), DEFAULTS)
     assert plan.ask
 
 
@@ -347,7 +339,7 @@ def test_planning_changes_nothing_in_what_was_observed() -> None:
     )
     before = copy.deepcopy(body)
     of = cluster_view(body)
-    for act in plan_cluster(observed(of), DEFAULT_IMAGE).acts:
+    for act in plan_cluster(observed(of), DEFAULTS).acts:
         assert isinstance(act, Create)
         act.body["metadata"]["labels"]["x"] = "y"
         section(act.body, "spec").clear()

@@ -82,7 +82,7 @@ def test_uncertain_creates_never_make_more_workers_than_are_missing() -> None:
 
 
 def test_a_group_whose_workers_keep_ending_waits_before_it_makes_the_next() -> None:
-    template = worker_digest(group().spec.worker, None)
+    template = worker_digest(group().spec.worker, "")
     failures = [
         {"pod": f"p{n}", "time": f"2023-11-14T22:13:1{n}Z", "shortLived": True, "template": template}
         for n in range(4)

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 from dask_operator.observed import ClusterView
-from dask_operator.plan.cluster import ClusterObserved, plan_cluster
+from dask_operator.plan.cluster import plan_cluster
+from dask_operator.plan.cluster_world import ClusterObserved
 from dask_operator.plan.drains import rfc3339
 from dask_operator.plan.group import plan_group
-from dask_operator.status import cluster_status, group_status, waiting_status
+from dask_operator.status import Told, cluster_status, group_status, waiting_status
 from dask_operator.status.conditions import Condition, Problem, first_trouble, merged
 from dask_operator_api.conditions import ConditionType, Reason
 from dask_operator_api.manifests import Manifest
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.operator.worlds import (
+    DEFAULTS,
     WALL,
     cluster,
     group,
@@ -44,7 +46,7 @@ def status_of(of: ClusterView, problem: Problem | None = None, **parts: Any) -> 
         roster=parts.get("roster"),
         wall=WALL,
     )
-    return cluster_status(seen, plan_cluster(seen, "default:1"), problem, WALL)
+    return cluster_status(seen, plan_cluster(seen, DEFAULTS), Told(problem))
 
 
 # -- conditions
@@ -90,6 +92,7 @@ def test_a_new_cluster_is_created_and_nothing_of_it_is_ready() -> None:
         "Ready": "False",
         "WorkersReady": "False",
         "WorkersConnected": "False",
+        "RestartPending": "False",
     }
     assert status["workers"]["summary"] == "0/2"
 

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from dask_operator.desired import scheduler_service
+from dask_operator.desired import scheduler_metadata, scheduler_service, worker_digest
 from dask_operator.observed import ClusterView, DaskWorker, GroupView, PodView, Roster, ServiceView
 from dask_operator.observed.objects import cluster_view, group_view, service_view
 from dask_operator.observed.pods import pod_view
+from dask_operator.plan.cluster_world import Defaults
 from dask_operator.plan.drains import rfc3339
 from dask_operator.plan.world import Attempt, GroupObserved, GroupPlan
 from dask_operator_api import names
@@ -18,6 +19,7 @@ NOW = 5_000.0
 """Now, in monotonic seconds."""
 
 DEFAULT_IMAGE = "chart/default:1"
+DEFAULTS = Defaults(DEFAULT_IMAGE)
 CLUSTER_UID = "cluster-uid"
 GROUP_UID = "group-uid"
 
@@ -137,6 +139,10 @@ def scheduler_body(state: str = "running", uid: str = "scheduler-uid", **parts: 
             "dask.org/component": "scheduler",
             "kubernetes.dask.org/cluster-uid": CLUSTER_UID,
         },
+        "annotations": {
+            "kubernetes.dask.org/handed-down": scheduler_metadata(cluster()).stamp,
+            **parts.get("annotations", {}),
+        },
         "ownerReferences": owned_by(
             parts.get("owner_kind", "DaskCluster"), parts.get("owner", CLUSTER_UID), "c"
         ),
@@ -209,6 +215,7 @@ def observed(of: GroupView, *pods: PodView, **parts: Any) -> GroupObserved:
         siblings=parts.get("siblings", pods),
         attempts={uid: Attempt(at) for uid, at in parts.get("answered", {}).items()},
         held=parts.get("held", False),
+        template=parts.get("template", worker_digest(of.spec.worker, "")),
         uncertain=frozenset(parts.get("uncertain", ())),
         now=parts.get("now", NOW),
         wall=parts.get("wall", WALL),

@@ -181,6 +181,12 @@ properties:
       ServiceSpec of the Service in front of the scheduler, whole or in part: any field of any Kubernetes version.
       Ports, selector and type are filled in where it leaves them open.
     x-kubernetes-preserve-unknown-fields: true
+  disruptionBudget:
+    type: boolean
+    nullable: true
+    description: >-
+      Whether a PodDisruptionBudget keeps the scheduler from being evicted: draining its node then waits until the
+      cluster is deleted. The default is the install's.
   resources:
     {{- include "dask-operator.crd.resources" . | nindent 4 }}
   env:

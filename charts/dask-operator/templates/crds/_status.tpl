@@ -74,3 +74,19 @@ properties:
 type: string
 description: Label selector of the Pods that status.replicas counts, for the scale subresource.
 {{- end }}
+
+{{- define "dask-operator.crd.exitCode" -}}
+type: integer
+format: int32
+description: Exit code of the container.
+{{- end }}
+
+{{- define "dask-operator.crd.endReason" -}}
+type: string
+description: Why it ended, in one word of Kubernetes, for example Error, OOMKilled or Evicted.
+{{- end }}
+
+{{- define "dask-operator.crd.endLog" -}}
+type: string
+description: The last lines of its log, where they could be read.
+{{- end }}

@@ -13,18 +13,27 @@ What the operator does in a namespace that it looks after.
 - apiGroups: [kubernetes.dask.org]
   resources: [daskclusters/status, daskworkergroups/status]
   verbs: [patch]
-# Schedulers and workers.
+# Schedulers and workers. The many workers of a cluster that is gone are deleted in one call.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, list, watch, create, patch, delete, deletecollection]
+# What a worker or scheduler said last before it failed, for the status.
+- apiGroups: [""]
+  resources: [pods/log]
+  verbs: [get]
 # Where clients find a scheduler. Garbage collection deletes it with its cluster.
 - apiGroups: [""]
   resources: [services]
   verbs: [get, list, watch, create, patch]
-# Written only: patched where the same thing happens again.
+# Where a scheduler is not to be evicted.
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, delete]
+# Patched where the same thing happens again. Listed for the one Pod that takes too long to start: what holds it
+# up stands in its Events only.
 - apiGroups: [""]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [list, create, patch]
 {{- end }}
 
 {{/*

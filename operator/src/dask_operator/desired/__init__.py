@@ -1,16 +1,34 @@
 """The objects that should exist: pure builders. Each returns new dicts that share nothing with their input."""
 
+from dask_operator.desired.budget import scheduler_budget
 from dask_operator.desired.group import default_group, group_spec_patch
-from dask_operator.desired.scheduler import scheduler_digest, scheduler_pod, scheduler_service, service_digest
-from dask_operator.desired.worker import worker_digest, worker_pod
+from dask_operator.desired.image import Image, default_image, image_in_force
+from dask_operator.desired.owner import owner_reference
+from dask_operator.desired.scheduler import (
+    restart_asked,
+    scheduler_digest,
+    scheduler_metadata,
+    scheduler_pod,
+    scheduler_service,
+    service_patch,
+)
+from dask_operator.desired.worker import worker_digest, worker_metadata, worker_pod
 
 __all__ = [
+    "Image",
     "default_group",
+    "default_image",
     "group_spec_patch",
+    "image_in_force",
+    "owner_reference",
+    "restart_asked",
+    "scheduler_budget",
     "scheduler_digest",
+    "scheduler_metadata",
     "scheduler_pod",
     "scheduler_service",
-    "service_digest",
+    "service_patch",
     "worker_digest",
+    "worker_metadata",
     "worker_pod",
 ]

@@ -1,13 +1,15 @@
 """The default worker group of a cluster."""
 
 import copy
+from collections.abc import Mapping
 
 from dask_operator_api import labels, names
 from dask_operator_api.kinds import API_VERSION, Kind
 from dask_operator_api.manifests import Manifest, without_nulls
 from dask_operator_api.specs import Metadata
 
-from dask_operator.desired.metadata import layered, owner_reference
+from dask_operator.desired.handed_down import HandedDown, inherited
+from dask_operator.desired.owner import owner_reference
 from dask_operator.observed import ClusterView, GroupView
 
 _NOT_FOLLOWED = ("cluster", "replicas")
@@ -40,29 +42,37 @@ def group_spec_patch(cluster: ClusterView, group: GroupView) -> list[Manifest]:
     if group.copied_replicas is not None and group.copied_replicas != wanted:
         replicas = wanted
     worker = {**_followed(cluster.worker), "replicas": replicas}
-    metadata = _metadata(cluster)
     current = {**_followed(group.worker), "replicas": group.spec.worker.replicas}
-    if worker == current and _has(group.metadata, metadata):
+    handed = HandedDown.of(inherited(cluster.metadata)).patch(
+        group.metadata.annotations.get(labels.HANDED_DOWN, "")
+    )
+    fixed = _fixed(cluster)
+    if worker == current and handed is None and _has(group.metadata, fixed):
         return []
-    merged = {
-        "labels": {**group.metadata.labels, **metadata["labels"]},
-        "annotations": {**group.metadata.annotations, **metadata["annotations"]},
-    }
+    changed = handed or {"labels": {}, "annotations": {}}
     return [
         {"op": "test", "path": "/metadata/uid", "value": group.uid},
         {"op": "test", "path": "/metadata/resourceVersion", "value": str(group.version)},
         {"op": "add", "path": "/spec/worker", "value": worker},
-        {"op": "add", "path": "/metadata/labels", "value": merged["labels"]},
-        {"op": "add", "path": "/metadata/annotations", "value": merged["annotations"]},
+        _merged("labels", group.metadata.labels, changed, fixed.labels),
+        _merged("annotations", group.metadata.annotations, changed, fixed.annotations),
     ]
 
 
+def _merged(part: str, held: Mapping[str, str], changed: Manifest, fixed: Mapping[str, str]) -> Manifest:
+    value = without_nulls({**held, **changed[part], **fixed})
+    return {"op": "add", "path": f"/metadata/{part}", "value": value}
+
+
 def _metadata(cluster: ClusterView) -> Manifest:
-    fixed = Metadata(
+    return HandedDown.of(inherited(cluster.metadata)).with_fixed(_fixed(cluster))
+
+
+def _fixed(cluster: ClusterView) -> Metadata:
+    return Metadata(
         labels={labels.CLUSTER_NAME: cluster.name},
         annotations={labels.COPIED_REPLICAS: str(cluster.spec.worker.replicas)},
     )
-    return layered(cluster.metadata, Metadata(), fixed)
 
 
 def _followed(worker: Manifest) -> Manifest:
@@ -70,8 +80,8 @@ def _followed(worker: Manifest) -> Manifest:
     return copy.deepcopy(without_nulls(kept))
 
 
-def _has(metadata: Metadata, wanted: Manifest) -> bool:
+def _has(metadata: Metadata, wanted: Metadata) -> bool:
     return bool(
-        wanted["labels"].items() <= metadata.labels.items()
-        and wanted["annotations"].items() <= metadata.annotations.items()
+        wanted.labels.items() <= metadata.labels.items()
+        and wanted.annotations.items() <= metadata.annotations.items()
     )

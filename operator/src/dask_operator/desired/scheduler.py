@@ -7,9 +7,11 @@ from dask_operator_api import labels, names
 from dask_operator_api.manifests import Manifest
 from dask_operator_api.specs import Metadata
 
-from dask_operator.desired.metadata import digest, layered, owner_reference
+from dask_operator.desired.digests import digest, image_written
+from dask_operator.desired.handed_down import HandedDown, inherited
+from dask_operator.desired.owner import owner_reference
 from dask_operator.desired.podspec import ContainerDefaults, container_name, filled
-from dask_operator.observed import ClusterView
+from dask_operator.observed import ClusterView, ServiceView
 from dask_operator.observed.pods import DASHBOARD_PORT, DASHBOARD_PORT_NAME
 
 COMM_PORT_NAME = "tcp-comm"
@@ -48,8 +50,15 @@ def scheduler_labels(cluster: ClusterView) -> dict[str, str]:
 
 def scheduler_digest(cluster: ClusterView) -> str:
     """The digest of what the user wrote about the scheduler Pod, metadata aside."""
-    spec = cluster.spec
-    return digest(spec.image, spec.scheduler.pod, spec.scheduler.resources, list(spec.scheduler.env))
+    spec = cluster.spec.scheduler
+    image = image_written(spec.pod, labels.SCHEDULER, cluster.spec.image)
+    return digest(image=image, pod=spec.pod, resources=spec.resources, env=list(spec.env))
+
+
+def scheduler_metadata(cluster: ClusterView) -> HandedDown:
+    """What is handed down to the scheduler Pod. A node autoscaler leaves it in peace unless the user says otherwise."""
+    protection = Metadata(annotations={labels.SAFE_TO_EVICT: "false"})
+    return HandedDown.of(protection, inherited(cluster.metadata), cluster.spec.scheduler.metadata)
 
 
 def scheduler_pod(cluster: ClusterView, image: str) -> Manifest:
@@ -60,6 +69,7 @@ def scheduler_pod(cluster: ClusterView, image: str) -> Manifest:
         annotations={
             labels.TEMPLATE_DIGEST: scheduler_digest(cluster),
             labels.CONTAINER: container_name(spec.pod, labels.SCHEDULER),
+            **_made_under(cluster),
         },
     )
     defaults = ContainerDefaults(
@@ -78,38 +88,77 @@ def scheduler_pod(cluster: ClusterView, image: str) -> Manifest:
         "metadata": {
             "name": names.scheduler_name(cluster.name),
             "namespace": cluster.namespace,
-            **layered(cluster.metadata, spec.metadata, fixed),
+            **scheduler_metadata(cluster).with_fixed(fixed),
             "ownerReferences": [owner_reference(cluster)],
         },
         "spec": filled(spec.pod, defaults),
     }
 
 
+def restart_asked(cluster: ClusterView) -> str:
+    """The value of the annotation that asks for a new scheduler; empty where there is none."""
+    return cluster.metadata.annotations.get(labels.RESTART, "")
+
+
+def _made_under(cluster: ClusterView) -> dict[str, str]:
+    """What was in force when the scheduler was made, where there is something to say."""
+    said = {labels.CLUSTER_IMAGE: cluster.spec.image or "", labels.RESTART: restart_asked(cluster)}
+    return {key: value for key, value in said.items() if value}
+
+
+def service_metadata(cluster: ClusterView) -> HandedDown:
+    """What is handed down to the Service."""
+    spec = cluster.spec.scheduler
+    return HandedDown.of(inherited(cluster.metadata), spec.metadata, spec=spec.service)
+
+
 def service_digest(cluster: ClusterView) -> str:
     """The digest of all that the Service is made from."""
-    inherited = layered(cluster.metadata, cluster.spec.scheduler.metadata, Metadata())
-    return digest(cluster.spec.scheduler.service, inherited)
+    return digest(service=cluster.spec.scheduler.service, metadata=service_metadata(cluster).stamp)
 
 
 def scheduler_service(cluster: ClusterView) -> Manifest:
     """The Service of the scheduler."""
-    fixed = Metadata(
-        labels=scheduler_labels(cluster), annotations={labels.TEMPLATE_DIGEST: service_digest(cluster)}
-    )
-    written = copy.deepcopy(cluster.spec.scheduler.service)
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {
             "name": names.scheduler_name(cluster.name),
             "namespace": cluster.namespace,
-            **layered(cluster.metadata, cluster.spec.scheduler.metadata, fixed),
+            **service_metadata(cluster).with_fixed(_service_fixed(cluster)),
             "ownerReferences": [owner_reference(cluster)],
         },
-        "spec": {
-            "type": "ClusterIP",
-            "selector": scheduler_labels(cluster),
-            "ports": copy.deepcopy(list(_SERVICE_PORTS)),
-            **written,
-        },
+        "spec": _service_spec(cluster),
+    }
+
+
+def service_patch(cluster: ClusterView, service: ServiceView) -> Manifest | None:
+    """The merge patch that brings the Service up to date; None if it is."""
+    if service.digest == service_digest(cluster):
+        return None
+    handed = service_metadata(cluster)
+    fixed = _service_fixed(cluster)
+    changed = handed.patch(service.handed_down) or {"labels": {}, "annotations": {}}
+    metadata = {
+        "uid": service.uid,
+        "resourceVersion": str(service.version),
+        "labels": {**changed["labels"], **fixed.labels},
+        "annotations": {**changed["annotations"], **fixed.annotations},
+    }
+    spec = {**handed.spec_taken_away(service.handed_down), **_service_spec(cluster)}
+    return {"metadata": metadata, "spec": spec}
+
+
+def _service_fixed(cluster: ClusterView) -> Metadata:
+    return Metadata(
+        labels=scheduler_labels(cluster), annotations={labels.TEMPLATE_DIGEST: service_digest(cluster)}
+    )
+
+
+def _service_spec(cluster: ClusterView) -> Manifest:
+    return {
+        "type": "ClusterIP",
+        "selector": scheduler_labels(cluster),
+        "ports": copy.deepcopy(list(_SERVICE_PORTS)),
+        **copy.deepcopy(cluster.spec.scheduler.service),
     }

@@ -4,7 +4,10 @@ from dask_operator_api import labels, names
 from dask_operator_api.manifests import Manifest
 from dask_operator_api.specs import Metadata, WorkerSpec
 
-from dask_operator.desired.metadata import digest, layered, owner_reference
+from dask_operator.desired.digests import digest, image_written
+from dask_operator.desired.handed_down import HandedDown, inherited
+from dask_operator.desired.image import Image
+from dask_operator.desired.owner import owner_reference
 from dask_operator.desired.podspec import ContainerDefaults, container_name, filled
 from dask_operator.desired.scheduler import COMM_PORT
 from dask_operator.observed import ClusterView, GroupView
@@ -16,15 +19,22 @@ DRAIN_HOOK_SECONDS = 50
 SHORTEST_HOOK_SECONDS = 5
 
 
-def worker_digest(worker: WorkerSpec, cluster_image: str | None) -> str:
+def worker_digest(worker: WorkerSpec, cluster_image: str) -> str:
     """The digest of what the user wrote about a worker Pod, metadata aside.
 
-    ``cluster_image`` is the image the user wrote for the whole cluster: a chart's default is no part of it.
+    ``cluster_image`` is the image that the user wrote for the whole cluster, as far as it is in force: a chart's
+    default is no part of it.
     """
-    return digest(worker.image or cluster_image, worker.pod, worker.resources, list(worker.env))
+    image = image_written(worker.pod, labels.WORKER, worker.image, cluster_image)
+    return digest(image=image, pod=worker.pod, resources=worker.resources, env=list(worker.env))
 
 
-def worker_pod(cluster: ClusterView, group: GroupView, image: str, index: int) -> Manifest:
+def worker_metadata(group: GroupView) -> HandedDown:
+    """What is handed down to the worker Pods of ``group``."""
+    return HandedDown.of(inherited(group.metadata), group.spec.worker.metadata)
+
+
+def worker_pod(cluster: ClusterView, group: GroupView, image: Image, index: int) -> Manifest:
     """Worker number ``index`` of ``group``. ``image`` is used where neither group nor template names one."""
     worker = group.spec.worker
     name = names.worker_pod_name(group.name, group.uid, index)
@@ -37,7 +47,7 @@ def worker_pod(cluster: ClusterView, group: GroupView, image: str, index: int) -
         },
         annotations={
             labels.WORKER_INDEX: str(index),
-            labels.TEMPLATE_DIGEST: worker_digest(worker, cluster.spec.image),
+            labels.TEMPLATE_DIGEST: worker_digest(worker, image.written),
             labels.CONTAINER: container_name(worker.pod, labels.WORKER),
         },
     )
@@ -47,10 +57,10 @@ def worker_pod(cluster: ClusterView, group: GroupView, image: str, index: int) -
         "metadata": {
             "name": name,
             "namespace": group.namespace,
-            **layered(group.metadata, worker.metadata, fixed),
+            **worker_metadata(group).with_fixed(fixed),
             "ownerReferences": [owner_reference(group)],
         },
-        "spec": _spec(cluster, worker, image, name),
+        "spec": _spec(cluster, worker, image.name, name),
     }
 
 

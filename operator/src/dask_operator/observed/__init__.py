@@ -1,12 +1,16 @@
 """What is there: slim, frozen views of the objects that the API server and the Dask schedulers report."""
 
-from dask_operator.observed.objects import ClusterView, GroupView, ObjectView, ServiceView
-from dask_operator.observed.pods import PodView, Trouble
-from dask_operator.observed.roster import DaskWorker, Roster
+from dask_operator.observed.objects import BudgetView, ClusterView, GroupView, ObjectView, ServiceView
+from dask_operator.observed.pods import PodView
+from dask_operator.observed.roster import Activity, DaskWorker, Roster
+from dask_operator.observed.trouble import End, Trouble
 
 __all__ = [
+    "Activity",
+    "BudgetView",
     "ClusterView",
     "DaskWorker",
+    "End",
     "GroupView",
     "ObjectView",
     "PodView",

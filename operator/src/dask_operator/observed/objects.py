@@ -34,6 +34,15 @@ class ServiceView(ObjectView):
 
     cluster: str
     digest: str
+    handed_down: str
+    """What was handed down to it, as stamped on it."""
+
+
+@dataclass(frozen=True)
+class BudgetView(ObjectView):
+    """A PodDisruptionBudget of a scheduler."""
+
+    cluster: str
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,16 @@ def service_view(body: Manifest) -> ServiceView:
         **base_fields(body),  # type: ignore[arg-type]
         cluster=meta.labels.get(labels.CLUSTER_NAME, ""),
         digest=meta.annotations.get(labels.TEMPLATE_DIGEST, ""),
+        handed_down=meta.annotations.get(labels.HANDED_DOWN, ""),
+    )
+
+
+def budget_view(body: Manifest) -> BudgetView:
+    """Read a PodDisruptionBudget."""
+    meta = Metadata.parse(section(body, "metadata"))
+    return BudgetView(
+        **base_fields(body),  # type: ignore[arg-type]
+        cluster=meta.labels.get(labels.CLUSTER_NAME, ""),
     )
 
 

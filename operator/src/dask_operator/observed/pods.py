@@ -1,40 +1,18 @@
 """Views of Pods: what the Dask container in them does, and what is wrong with them."""
 
+import sys
 from dataclasses import dataclass
 from typing import Literal
 
 from dask_operator_api import labels
-from dask_operator_api.conditions import Reason
 from dask_operator_api.manifests import Manifest, items, section
 from dask_operator_api.specs import Metadata
 
 from dask_operator.observed.objects import ObjectView, base_fields, timestamp
+from dask_operator.observed.trouble import End, Trouble, condition, find_trouble, last_end
 
 DASHBOARD_PORT_NAME = "http-dashboard"
 DASHBOARD_PORT = 8787
-
-_IMAGE_REASONS = {
-    "ImagePullBackOff",
-    "ErrImagePull",
-    "InvalidImageName",
-    "ErrImageNeverPull",
-    "ImageInspectError",
-}
-_START_REASONS = {
-    "CreateContainerConfigError",
-    "CreateContainerError",
-    "RunContainerError",
-    "StartError",
-    "ContainerCannotRun",
-}
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """What keeps a Pod from being well, in the words of Kubernetes."""
-
-    reason: Reason
-    message: str
 
 
 @dataclass(frozen=True)
@@ -53,8 +31,10 @@ class PodView(ObjectView):
     ip: str
     http_port: int
     state: Literal["none", "waiting", "running", "terminated"]
-    exit_code: int | None
-    """Of the last time the container ended."""
+    container: str
+    """The name of the container that Dask runs in."""
+    end: End | None
+    """How that container ended last."""
     restarts: int
     started: float
     """When the running container started, in seconds since the epoch; 0 where none runs."""
@@ -62,6 +42,23 @@ class PodView(ObjectView):
     finished: bool
     """The Dask container has ended and nothing will start it again."""
     trouble: Trouble | None
+    handed_down: str
+    """What was handed down to its metadata (:mod:`dask_operator.desired.metadata`), as stamped on it."""
+    cluster_image: str
+    """On a scheduler: ``spec.image`` of its cluster when it was made; empty where there was none."""
+    restart: str
+    """On a scheduler: the value of its cluster's restart annotation when it was made."""
+    placed: float
+    """When it got its node, in seconds since the epoch; 0 where it has none."""
+    deadline: float
+    """When it has to be gone (its deletion and grace period), in seconds since the epoch; 0 if it may stay."""
+    kept: bool
+    """Whether a finalizer of somebody keeps it from going."""
+
+    @property
+    def exit_code(self) -> int | None:
+        """Of the last time the container ended."""
+        return self.end.exit_code if self.end is not None else None
 
     @property
     def alive(self) -> bool:
@@ -108,13 +105,25 @@ def pod_view(body: Manifest) -> PodView:
         ip=status.get("podIP") or "",
         http_port=_http_port(container),
         state=state,
-        exit_code=_exit_code(report),
+        container=sys.intern(str(container.get("name", ""))),
+        end=last_end(report),
         restarts=int(report.get("restartCount", 0)),
         started=timestamp(section(report, "state", "running").get("startedAt")) or 0.0,
-        ready=_condition(status, "Ready").get("status") == "True",
+        ready=condition(status, "Ready").get("status") == "True",
         finished=_finished(spec, status, report, state),
-        trouble=_trouble(status, report),
+        trouble=find_trouble(spec, status, report, container),
+        handed_down=sys.intern(meta.annotations.get(labels.HANDED_DOWN, "")),
+        cluster_image=meta.annotations.get(labels.CLUSTER_IMAGE, ""),
+        restart=meta.annotations.get(labels.RESTART, ""),
+        placed=_placed(spec, status),
+        deadline=timestamp(body["metadata"].get("deletionTimestamp")) or 0.0,
+        kept=bool(body["metadata"].get("finalizers")),
     )
+
+
+def _placed(spec: Manifest, status: Manifest) -> float:
+    since = condition(status, "PodScheduled").get("lastTransitionTime")
+    return timestamp(since) or 0.0 if spec.get("nodeName") else 0.0
 
 
 def _container_status(status: Manifest, name: str) -> Manifest:
@@ -128,14 +137,6 @@ def _state(report: Manifest) -> Literal["none", "waiting", "running", "terminate
     if "terminated" in state:
         return "terminated"
     return "waiting" if "waiting" in state else "none"
-
-
-def _exit_code(report: Manifest) -> int | None:
-    for key in ("state", "lastState"):
-        ended = section(report, key, "terminated")
-        if ended:
-            return int(ended.get("exitCode", 0))
-    return None
 
 
 def _finished(spec: Manifest, status: Manifest, report: Manifest, state: str) -> bool:
@@ -153,40 +154,3 @@ def _http_port(container: Manifest) -> int:
     return next(
         (int(p["containerPort"]) for p in ports if p.get("name") == DASHBOARD_PORT_NAME), DASHBOARD_PORT
     )
-
-
-def _condition(status: Manifest, kind: str) -> Manifest:
-    return next((item for item in items(status, "conditions") if item.get("type") == kind), {})
-
-
-def _trouble(status: Manifest, report: Manifest) -> Trouble | None:
-    placed = _condition(status, "PodScheduled")
-    if placed.get("status") == "False":
-        return Trouble(Reason.UNSCHEDULABLE, str(placed.get("message") or "no node can take the Pod"))
-    if status.get("phase") == "Failed":
-        return Trouble(
-            Reason.POD_FAILED, _sentence(status) or _sentence(_last_end(report)) or "the Pod failed"
-        )
-    waiting = section(report, "state", "waiting")
-    reason = str(waiting.get("reason") or "")
-    if reason in _IMAGE_REASONS:
-        return Trouble(Reason.IMAGE_PULL_FAILED, _sentence(waiting))
-    if reason in _START_REASONS:
-        return Trouble(Reason.CONTAINER_FAILED, _sentence(waiting))
-    if reason == "CrashLoopBackOff":
-        return Trouble(Reason.CRASH_LOOP, f"{_sentence(waiting)}; last end: {_sentence(_last_end(report))}")
-    ended = section(report, "state", "terminated")
-    if ended and ended.get("exitCode") != 0:
-        return Trouble(Reason.CONTAINER_FAILED, _sentence(ended))
-    return None
-
-
-def _last_end(report: Manifest) -> Manifest:
-    return section(report, "lastState", "terminated") or section(report, "state", "terminated")
-
-
-def _sentence(state: Manifest) -> str:
-    """The reason, exit code and message of a container state or Pod status, in one line."""
-    code = f"exit code {state['exitCode']}" if "exitCode" in state else ""
-    parts = [str(state.get("reason") or ""), code, " ".join(str(state.get("message") or "").split())]
-    return ": ".join(part for part in parts if part)

@@ -23,6 +23,23 @@ class DaskWorker:
 
 
 @dataclass(frozen=True)
+class Activity:
+    """Whether anybody would miss a scheduler."""
+
+    clients: int
+    """Clients that are connected."""
+    tasks: int
+    """Tasks that run or wait, or are held for somebody."""
+    results: int
+    """Finished results in the memory of its workers."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing would be lost with it."""
+        return not (self.clients or self.tasks or self.results)
+
+
+@dataclass(frozen=True)
 class Roster:
     """A scheduler's workers at one moment, or why it could not be asked."""
 
@@ -35,6 +52,8 @@ class Roster:
     workers: tuple[DaskWorker, ...] = ()
     with_loads: bool = False
     """Whether it was asked for the workers' loads too; otherwise those are 0."""
+    activity: Activity | None = None
+    """What it has to do and to keep, if it was asked for that too."""
     problem: str = ""
     """Why the scheduler could not be asked; empty where it answered."""
 

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from dask_operator.desired import worker_digest
+from dask_operator.desired import worker_metadata
 from dask_operator.observed import ClusterView, GroupView, PodView
-from dask_operator.plan import replacement
+from dask_operator.plan import replacement, rollout
 from dask_operator.plan.drains import Drain, drains_in_status
 from dask_operator.plan.shrinking import advance_drains, informed, shrink
 from dask_operator.plan.world import GroupObserved, GroupPlan, Removal, sooner
@@ -21,19 +21,33 @@ def plan_group(seen: GroupObserved) -> GroupPlan:
     staying_pods = {pod.uid for pod in seen.pods if not pod.deleting}
     drains = tuple(drain for drain in drains_in_status(seen.group) if drain.uid in staying_pods)
     leaving = {drain.uid for drain in drains}
+    stamp = worker_metadata(seen.group).stamp
     plan = GroupPlan(
         remove=tuple(Removal(pod, _why_finished(pod, leaving)) for pod in finished),
         drains=drains,
         last_index=_last_index(seen),
-        failures=replacement.failures(seen.group, finished, leaving, seen.scheduler, seen.wall),
+        failures=replacement.failures(seen.group, seen.pods, leaving, seen.scheduler, seen.wall),
+        relabel=tuple(pod for pod in seen.pods if pod.alive and pod.handed_down != stamp),
     )
     staying = [pod for pod in seen.pods if pod.alive and pod.uid not in leaving]
-    excess = len(staying) - seen.group.spec.worker.replicas
+    plan, staying = rollout.drop_useless(seen, plan, staying)
+    return advance_drains(seen, _with_right_number(seen, plan, staying))
+
+
+def _with_right_number(seen: GroupObserved, plan: GroupPlan, staying: list[PodView]) -> GroupPlan:
+    """Grow or shrink to what is wanted; where that is reached, take the rollout one step further."""
+    wanted = seen.group.spec.worker.replicas
+    surge = rollout.surge(seen, plan, staying)
+    excess = len(staying) - wanted - surge
     if excess > 0:
-        plan = shrink(seen, plan, staying, excess)
-    elif excess < 0:
-        plan = _grow(seen, plan, -excess)
-    return advance_drains(seen, plan)
+        return shrink(seen, plan, staying, excess)
+    if excess < 0:
+        return _grow(seen, plan, max(0, wanted - len(staying)), surge)
+    if not surge:
+        return plan
+    if all(seen.is_outdated(pod) for pod in staying):
+        return shrink(seen, plan, staying, surge)  # one too many before any replacement: fewer were asked for
+    return rollout.advance(seen, plan, staying)
 
 
 def _why_finished(pod: PodView, leaving: set[str]) -> str:
@@ -47,15 +61,22 @@ def _last_index(seen: GroupObserved) -> int:
     return max([stored, *(pod.index for pod in seen.pods)])
 
 
-def _grow(seen: GroupObserved, plan: GroupPlan, missing: int) -> GroupPlan:
-    """Keep workers that were to go and still can stay; create the rest."""
-    refused, undecided = _refused(seen, plan)
+def _grow(seen: GroupObserved, plan: GroupPlan, missing: int, surge: int) -> GroupPlan:
+    """Keep workers that were to go and still can stay; create the rest, and those of the ``surge``."""
+    refused, undecided = _refused(seen, plan) if missing else ([], False)
     if undecided:
         return replace(plan, ask=True)
     kept = {drain.uid for drain in refused[:missing]}
-    plan = replace(plan, drains=tuple(drain for drain in plan.drains if drain.uid not in kept))
-    missing -= len(kept)
+    drains = tuple(drain for drain in plan.drains if drain.uid not in kept)
+    plan = replace(plan, drains=_no_longer_unwanted(seen, drains) if missing else drains)
+    missing += surge - len(kept)
     return _create(seen, plan, missing) if missing else plan
+
+
+def _no_longer_unwanted(seen: GroupObserved, drains: tuple[Drain, ...]) -> tuple[Drain, ...]:
+    """Once more workers are wanted again, those of an older template go for the sake of the rollout only."""
+    outdated = {pod.uid for pod in seen.pods if seen.is_outdated(pod)}
+    return tuple(replace(drain, rollout=drain.rollout or drain.uid in outdated) for drain in drains)
 
 
 def _create(seen: GroupObserved, plan: GroupPlan, missing: int) -> GroupPlan:
@@ -66,7 +87,7 @@ def _create(seen: GroupObserved, plan: GroupPlan, missing: int) -> GroupPlan:
     """
     if seen.held or (plan.last_index and not seen.scheduler_lives):
         return plan
-    wait = replacement.delay(plan.failures, _template(seen), seen.wall)
+    wait = replacement.delay(plan.failures, seen.template, seen.wall)
     if wait > 0:
         return replace(plan, again=sooner(plan.again, wait))
     known = {pod.index for pod in seen.pods}
@@ -75,14 +96,12 @@ def _create(seen: GroupObserved, plan: GroupPlan, missing: int) -> GroupPlan:
     return replace(plan, create=(*repeated, *fresh), last_index=plan.last_index + len(fresh))
 
 
-def _template(seen: GroupObserved) -> str:
-    """The digest of what the user now wants worker Pods to be made from."""
-    return worker_digest(seen.group.spec.worker, seen.cluster.spec.image if seen.cluster else None)
-
-
 def _refused(seen: GroupObserved, plan: GroupPlan) -> tuple[list[Drain], bool]:
-    """The workers that were to go and that the scheduler still has, and whether it must be asked first."""
-    alive = {pod.uid: pod for pod in seen.pods if pod.alive}
+    """The workers that were to go and that the scheduler still has, and whether it must be asked first.
+
+    Those of an older template are on their way out whatever the number of workers is.
+    """
+    alive = {pod.uid: pod for pod in seen.pods if pod.alive and not seen.is_outdated(pod)}
     waiting = [drain for drain in plan.drains if drain.uid in alive and drain.uid not in seen.in_flight]
     if not waiting or not seen.scheduler_lives:
         return [], False

@@ -1,4 +1,4 @@
-"""When a worker that ended is replaced: at once, unless workers of the group keep ending."""
+"""Workers that ended though nobody retired them, and when they are replaced: at once, unless they keep ending."""
 
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
@@ -7,35 +7,35 @@ from dask_operator_api.manifests import Manifest, items
 
 from dask_operator.observed import GroupView, PodView
 from dask_operator.observed.objects import timestamp
+from dask_operator.plan import backoff
 from dask_operator.plan.drains import rfc3339
 
 KEPT = 5
 """How many of the last failures are remembered."""
 
-WINDOW_SECONDS = 600.0
-"""Failures older than this do not count."""
-
 SHORT_LIFE_SECONDS = 60.0
 """A worker that lived longer than this is no sign that its template is broken."""
-
-_FREE = 2
-_FIRST_DELAY = 5.0
-_LONGEST_DELAY = 300.0
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A worker Pod that ended although nobody retired it."""
+    """A worker that ended although nobody retired it."""
 
     pod: str
     at: float
-    """When it was noticed, in seconds since the epoch."""
+    """When, in seconds since the epoch: a Pod that is replaced, when that was noticed."""
     exit_code: int | None
+    reason: str
+    """In one word, Kubernetes': Error, OOMKilled, Evicted, ..."""
     message: str
     short: bool
     """Whether it lived too short to have been of use."""
     template: str
     """The digest of the template that it was made from."""
+    restarted: bool = False
+    """Whether the container was started again in its Pod."""
+    log: str | None = None
+    """The last lines of its log; None where they have not been read."""
 
     def as_status(self) -> Manifest:
         """One item of ``status.lastFailures``."""
@@ -43,7 +43,10 @@ class Failure:
         return {
             "pod": self.pod,
             "time": rfc3339(self.at),
+            "reason": self.reason,
             "message": self.message,
+            "log": self.log or "",
+            "restarted": self.restarted,
             "shortLived": self.short,
             "template": self.template,
             **known,
@@ -52,39 +55,51 @@ class Failure:
 
 def failures(
     group: GroupView,
-    finished: Iterable[PodView],
+    pods: Iterable[PodView],
     retired: Set[str],
     scheduler: PodView | None,
     wall: float,
 ) -> tuple[Failure, ...]:
-    """The group's last failures, oldest first, with the Pods in ``finished`` that ended for no good reason.
+    """The group's last failures, oldest first: those in its status, and those that its ``pods`` show.
 
-    Having been retired is a good reason, and so is having lost the scheduler.
+    Having been retired is a good reason to end, and so is having lost the scheduler.
     """
     known = [_from_status(item) for item in items(group.status, "lastFailures")]
-    told = {failure.pod for failure in known}
-    new = [
-        _from_pod(pod, wall)
-        for pod in finished
-        if pod.uid not in retired and pod.name not in told and not _lost_scheduler(pod, scheduler)
+    told = {_identity(failure) for failure in known}
+    shown = [
+        failure
+        for pod in pods
+        if pod.uid not in retired and not pod.deleting
+        for failure in _shown_by(pod, scheduler, wall)
     ]
-    return tuple([*known, *new][-KEPT:])
+    new = [failure for failure in shown if _identity(failure) not in told]
+    return tuple(sorted([*known, *new], key=lambda failure: failure.at)[-KEPT:])
 
 
 def delay(known: tuple[Failure, ...], template: str, wall: float) -> float:
     """Seconds to wait before a worker is replaced: 0 at first, then longer with each round of short lives.
 
-    Workers that ended at the same time are one round. Another ``template`` (its digest) starts anew.
+    Another ``template`` (its digest) starts anew.
     """
-    rounds = {
-        int(failure.at)
-        for failure in known
-        if failure.short and wall - failure.at < WINDOW_SECONDS and failure.template == template
-    }
-    if len(rounds) <= _FREE:
-        return 0.0
-    pause = min(_LONGEST_DELAY, _FIRST_DELAY * 4.0 ** (len(rounds) - _FREE - 1))
-    return max(0.0, max(rounds) + pause - wall)
+    ends = [failure.at for failure in known if failure.short and failure.template == template]
+    return backoff.delay(ends, wall)
+
+
+def _identity(failure: Failure) -> tuple[str, int]:
+    """A Pod is replaced once; its container may be started again often."""
+    return (failure.pod, int(failure.at) if failure.restarted else 0)
+
+
+def _shown_by(pod: PodView, scheduler: PodView | None, wall: float) -> list[Failure]:
+    if pod.finished:
+        return [] if _lost_scheduler(pod, scheduler) else [_replaced(pod, wall)]
+    if pod.restarts and pod.end is not None and pod.end.exit_code != 0:
+        end = pod.end
+        words = end.message or f"exit code {end.exit_code}"
+        return [
+            Failure(pod.name, end.at, end.exit_code, end.reason, words, False, pod.digest, restarted=True)
+        ]
+    return []
 
 
 def _lost_scheduler(pod: PodView, scheduler: PodView | None) -> bool:
@@ -93,10 +108,13 @@ def _lost_scheduler(pod: PodView, scheduler: PodView | None) -> bool:
     return pod.exit_code == 0 and alone
 
 
-def _from_pod(pod: PodView, wall: float) -> Failure:
+def _replaced(pod: PodView, wall: float) -> Failure:
     message = pod.trouble.message if pod.trouble else "the worker ended although nobody retired it"
+    reason = pod.trouble.reason.value if pod.trouble else "Completed"
+    if pod.end is not None and pod.end.reason:
+        reason = pod.end.reason
     short = wall - pod.created < SHORT_LIFE_SECONDS
-    return Failure(pod.name, wall, pod.exit_code, message, short, pod.digest)
+    return Failure(pod.name, wall, pod.exit_code, reason, message, short, pod.digest)
 
 
 def _from_status(item: Manifest) -> Failure:
@@ -104,7 +122,10 @@ def _from_status(item: Manifest) -> Failure:
         pod=str(item.get("pod", "")),
         at=timestamp(item.get("time")) or 0.0,
         exit_code=item.get("exitCode"),
+        reason=str(item.get("reason", "")),
         message=str(item.get("message", "")),
         short=bool(item.get("shortLived")),
         template=str(item.get("template", "")),
+        restarted=bool(item.get("restarted")),
+        log=str(item.get("log", "")),
     )

@@ -10,6 +10,7 @@ from dask_operator.observed.roster import Placement
 from dask_operator.plan.drains import Drain
 from dask_operator.plan.victims import needs_scheduler, rank
 from dask_operator.plan.world import (
+    RETRY_SECONDS,
     Attempt,
     Blocked,
     GroupObserved,
@@ -20,16 +21,15 @@ from dask_operator.plan.world import (
     unreachable_since,
 )
 
-RETRY_SECONDS = 10.0
-"""Seconds between two attempts to retire workers that the scheduler could not let go."""
-
 EXIT_SECONDS = 10.0
 """Seconds that a retired worker has to end by itself before its Pod is deleted."""
 
 _NO_ROOM = (
     "the scheduler cannot let the chosen workers go: the remaining ones have no room for their results, or they "
-    "hold an actor. Release results, add workers, or wait for drainTimeoutSeconds"
+    "hold an actor. Release results, add workers"
 )
+_LIMITED = f"{_NO_ROOM}, or wait for drainTimeoutSeconds"
+_UNLIMITED = f"{_NO_ROOM}: the rollout waits, and ends none of them by force"
 
 
 def shrink(seen: GroupObserved, plan: GroupPlan, staying: Sequence[PodView], excess: int) -> GroupPlan:
@@ -45,7 +45,7 @@ def shrink(seen: GroupObserved, plan: GroupPlan, staying: Sequence[PodView], exc
         return replace(plan, ask=True, unreachable_since=unreachable_since(seen.group))
     if seen.roster is not None and not seen.roster.reachable:
         return _shrink_blind(seen, plan, rest, excess, seen.roster.problem)
-    victims = rank(rest, seen.placement)[:excess]
+    victims = rank(rest, seen.placement, seen.is_outdated)[:excess]
     drains = tuple(Drain(v.pod.uid, v.pod.name, seen.wall) for v in victims)
     return replace(plan, drains=(*plan.drains, *drains))
 
@@ -61,7 +61,7 @@ def _shrink_blind(
     waited = seen.wall - since
     if waited >= limit:
         why = f"the scheduler has not answered for {waited:.0f} s"
-        victims = rank(pods, Placement())[:excess]
+        victims = rank(pods, Placement(), seen.is_outdated)[:excess]
         return replace(plan, remove=(*plan.remove, *(Removal(v.pod, why) for v in victims)))
     message = f"{excess} workers are to go, and the scheduler does not answer: {problem}"
     again = sooner(plan.again, RETRY_SECONDS, limit - waited)
@@ -106,10 +106,10 @@ def _advance(seen: GroupObserved, plan: GroupPlan, drain: Drain, pod: PodView) -
     workers = seen.placement.of(pod)
     if seen.roster.reachable and not workers:
         return _let_go(seen, plan, drain, pod)
-    blocked = _why_blocked(seen.roster.problem, attempt)
+    blocked = _why_blocked(seen.roster.problem, attempt, drain)
     limit = seen.group.spec.worker.drain_timeout
-    left = drain.since + limit - seen.wall
-    if blocked is not None and left <= 0:
+    left = None if drain.rollout else drain.since + limit - seen.wall
+    if blocked is not None and left is not None and left <= 0:
         why = f"not retired within drainTimeoutSeconds ({limit:.0f})"
         lost = sum(worker.results for worker in workers)
         return replace(plan, remove=(*plan.remove, Removal(pod, why, lost)))
@@ -121,7 +121,7 @@ def _advance(seen: GroupObserved, plan: GroupPlan, drain: Drain, pod: PodView) -
     return plan
 
 
-def _why_blocked(unreachable: str, attempt: Attempt | None) -> Blocked | None:
+def _why_blocked(unreachable: str, attempt: Attempt | None, drain: Drain) -> Blocked | None:
     """Why a worker that the scheduler still has does not go; None if it was not tried yet."""
     if unreachable:
         return Blocked(Reason.SCHEDULER_UNREACHABLE, f"the scheduler does not answer: {unreachable}")
@@ -129,7 +129,7 @@ def _why_blocked(unreachable: str, attempt: Attempt | None) -> Blocked | None:
         return None
     if attempt.failure:
         return Blocked(Reason.SCHEDULER_UNREACHABLE, f"the scheduler could not be asked: {attempt.failure}")
-    return Blocked(Reason.NO_ROOM_FOR_RESULTS, _NO_ROOM)
+    return Blocked(Reason.NO_ROOM_FOR_RESULTS, _UNLIMITED if drain.rollout else _LIMITED)
 
 
 def _let_go(seen: GroupObserved, plan: GroupPlan, drain: Drain, pod: PodView) -> GroupPlan:

@@ -1,6 +1,6 @@
 """Which workers of a group go first when it shrinks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -25,14 +25,16 @@ class Ranked:
 
     pod: PodView
     cost: Cost
+    outdated: bool = False
+    """Whether it has to go sooner or later anyway."""
     busy: int = 0
     stored: int = 0
     """Bytes that its processes use, if they hold results."""
 
     @property
-    def order(self) -> tuple[int, int, int, float, int]:
-        """Sorts the cheapest first; of equals the youngest."""
-        return (self.cost, self.busy, self.stored, -self.pod.created, -self.pod.index)
+    def order(self) -> tuple[int, bool, int, int, float, int]:
+        """Sorts the cheapest first, those of an older template before others; of equals the youngest."""
+        return (self.cost, not self.outdated, self.busy, self.stored, -self.pod.created, -self.pod.index)
 
 
 def needs_scheduler(pod: PodView) -> bool:
@@ -40,22 +42,27 @@ def needs_scheduler(pod: PodView) -> bool:
     return pod.running
 
 
-def rank(pods: Sequence[PodView], placement: Placement) -> list[Ranked]:
+def rank(
+    pods: Sequence[PodView],
+    placement: Placement,
+    is_outdated: Callable[[PodView], bool] = lambda pod: False,
+) -> list[Ranked]:
     """All ``pods``, those that should go first in front.
 
-    Unscheduled before pending before running but unknown to the scheduler before idle; then by tasks, then by
-    memory used.
+    Unscheduled before pending before running but unknown to the scheduler before idle; then those of an older
+    template; then by tasks, then by memory used.
     """
-    return sorted((_ranked(pod, placement.of(pod)) for pod in pods), key=lambda ranked: ranked.order)
+    ranked = (_ranked(pod, placement.of(pod), is_outdated(pod)) for pod in pods)
+    return sorted(ranked, key=lambda one: one.order)
 
 
-def _ranked(pod: PodView, workers: tuple[DaskWorker, ...]) -> Ranked:
+def _ranked(pod: PodView, workers: tuple[DaskWorker, ...], outdated: bool) -> Ranked:
     if not pod.node:
-        return Ranked(pod, Cost.UNSCHEDULED)
+        return Ranked(pod, Cost.UNSCHEDULED, outdated)
     if not pod.running:
-        return Ranked(pod, Cost.PENDING)
+        return Ranked(pod, Cost.PENDING, outdated)
     if not workers:
-        return Ranked(pod, Cost.UNKNOWN)
+        return Ranked(pod, Cost.UNKNOWN, outdated)
     busy = sum(worker.busy for worker in workers)
     stored = sum(worker.memory for worker in workers if worker.results)
-    return Ranked(pod, Cost.LOADED if busy or stored else Cost.IDLE, busy, stored)
+    return Ranked(pod, Cost.LOADED if busy or stored else Cost.IDLE, outdated, busy, stored)

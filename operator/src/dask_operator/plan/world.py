@@ -13,6 +13,9 @@ from dask_operator.observed.roster import Placement, placement_of
 from dask_operator.plan.drains import Drain
 from dask_operator.plan.replacement import Failure
 
+RETRY_SECONDS = 10.0
+"""Seconds between two attempts to retire workers that the scheduler could not let go."""
+
 ROSTER_MAX_AGE = 2.0
 """Seconds: victims are chosen by what the scheduler said at most this long ago."""
 
@@ -44,6 +47,8 @@ class GroupObserved:
     """uids of Pods for which the scheduler is at work on a request to retire."""
     attempts: Mapping[str, Attempt] = field(default_factory=dict)
     """uid → the last request to retire it that has ended."""
+    template: str = ""
+    """The digest of what the user wants worker Pods to be made from now."""
     uncertain: frozenset[int] = frozenset()
     """Numbers of workers of whose creation nobody knows the outcome."""
     held: bool = False
@@ -57,6 +62,10 @@ class GroupObserved:
     def scheduler_lives(self) -> bool:
         """Whether a scheduler runs: without one no worker holds a result that anybody can ask for."""
         return self.scheduler is not None and self.scheduler.serving
+
+    def is_outdated(self, pod: PodView) -> bool:
+        """Whether a worker was made from another template than the user wants now."""
+        return bool(pod.digest) and pod.digest != self.template
 
     @property
     def fresh(self) -> bool:
@@ -100,6 +109,8 @@ class GroupPlan:
     remove: tuple[Removal, ...] = ()
     drains: tuple[Drain, ...] = ()
     """Workers that are on their way out: to be stored before any of ``retire`` is asked for."""
+    relabel: tuple[PodView, ...] = ()
+    """Pods whose labels or annotations are not what the user wants now."""
     retire: tuple[PodView, ...] = ()
     """Pods whose workers the scheduler shall retire now."""
     blocked: Blocked | None = None

@@ -3,23 +3,20 @@
 from dask_operator_api import labels, names
 from dask_operator_api.conditions import Reason
 from dask_operator_api.kinds import Kind
+from dask_operator_api.manifests import Manifest, section
 
 from dask_operator.errors import ApiError, Conflict, NameTaken, NotFound, Refused
 from dask_operator.intake import is_watched
 from dask_operator.observed import ClusterView
-from dask_operator.plan.cluster import (
-    ClusterObserved,
-    ClusterPlan,
-    Create,
-    Delete,
-    NameConflict,
-    Patch,
-    plan_cluster,
-)
+from dask_operator.plan.cluster import ClusterPlan, plan_cluster
+from dask_operator.plan.cluster_world import Act, ClusterObserved, Create, Delete, NameConflict, Patch
 from dask_operator.plan.world import sooner
+from dask_operator.reconcile.asking import last_lines, stuck
 from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry, in_parallel, names_of
-from dask_operator.status import cluster_status
-from dask_operator.status.conditions import connecting_for, lonely
+from dask_operator.reconcile.gone import clear_away
+from dask_operator.status import Told, cluster_status
+from dask_operator.status.conditions import Problem, connecting_for, lonely
+from dask_operator.status.scheduler import new_end
 from dask_operator.store import Key
 
 LEAVING_SECONDS = 60.0
@@ -31,19 +28,22 @@ async def reconcile_cluster(context: Context, key: Key) -> float | None:
     cluster = context.store.cluster(key.namespace, key.name)
     if cluster is None:
         context.forget(key)
-        return None
-    if cluster.deleting:
-        return None
-    problem = names.cluster_name_problem(cluster.name)
-    if problem is not None:
-        context.recorder.tell(cluster, Reason.INVALID_SPEC, problem, warning=True)
-        return None
     try:
-        return await _pass(context, key, _observe(context, cluster))
+        later = await clear_away(context, key, cluster.uid if cluster is not None else "")
+        if cluster is None or cluster.deleting or not _has_good_name(context, cluster):
+            return later
+        return sooner(later, await _pass(context, key, _observe(context, cluster)))
     except NotFound:
         return GONE_SECONDS
     except ApiError as error:
         raise as_retry(error) from error
+
+
+def _has_good_name(context: Context, cluster: ClusterView) -> bool:
+    problem = names.cluster_name_problem(cluster.name)
+    if problem is not None:
+        context.recorder.tell(cluster, Reason.INVALID_SPEC, problem, warning=True)
+    return problem is None
 
 
 def _observe(context: Context, cluster: ClusterView) -> ClusterObserved:
@@ -58,6 +58,7 @@ def _observe(context: Context, cluster: ClusterView) -> ClusterObserved:
         service=context.store.services.objects.get(name),
         groups=context.store.groups_of(*cluster.identity),
         workers=workers,
+        budget=context.store.budgets.objects.get(name),
         roster=context.desk.roster(own),
         in_flight=context.desk.in_flight(own, workers),
         attempts=context.desk.attempts(pod for pod in workers if pod.deleting),
@@ -68,22 +69,65 @@ def _observe(context: Context, cluster: ClusterView) -> ClusterObserved:
 
 async def _pass(context: Context, key: Key, seen: ClusterObserved) -> float | None:
     cluster = seen.cluster
-    plan = plan_cluster(seen, context.settings.default_image)
+    plan = plan_cluster(seen, context.defaults)
     problem, retry = context.problem(key, (cluster.generation,))
-    status = cluster_status(seen, plan, problem, context.wall())
-    again = await context.write_status(key, cluster, status, urgent=not cluster.status.get("image"))
-    if problem is None:
-        retry = await _carry_out(context, key, seen, plan)
+    told, soon = await _find_out(context, seen, problem)
+    status = cluster_status(seen, plan, told)
+    _tell_lives(context, cluster, status)
+    again = await context.write_status(key, cluster, status, urgent=_urgent(cluster, status))
+    retry = sooner(retry, await _carry_out(context, key, seen, plan, problem))
     _retire(context, key, seen, plan)
-    return sooner(again, retry, plan.again, _ask(context, key, seen, plan))
+    return sooner(again, retry, soon, plan.again, _ask(context, key, seen, plan))
 
 
-async def _carry_out(context: Context, key: Key, seen: ClusterObserved, plan: ClusterPlan) -> float | None:
-    async def act(item: Create | Patch | Delete) -> None:
+async def _find_out(
+    context: Context, seen: ClusterObserved, problem: Problem | None
+) -> tuple[Told, float | None]:
+    """What the status has to say beside what was observed, and when to look again."""
+    scheduler = seen.own_scheduler
+    pods = [*([scheduler] if scheduler is not None else []), *seen.workers]
+    trouble, soon = await stuck(context, pods)
+    ended = scheduler is not None and new_end(seen) is not None
+    log = await last_lines(context, scheduler) if ended and scheduler is not None else ""
+    return Told(problem, trouble, log), soon
+
+
+def _urgent(cluster: ClusterView, status: Manifest) -> bool:
+    """Whether the status holds what must be stored before anything is done."""
+    intent = ("replacedUID", "lostUID")
+    before, after = section(cluster.status, "scheduler"), section(status, "scheduler")
+    return not cluster.status.get("image") or any(before.get(name) != after.get(name) for name in intent)
+
+
+def _tell_lives(context: Context, cluster: ClusterView, status: Manifest) -> None:
+    """Tell that a new scheduler has begun, which knows nothing of what the one before knew."""
+    before, after = section(cluster.status, "scheduler"), section(status, "scheduler")
+    lives = int(after.get("restarts") or 0)
+    if lives <= int(before.get("restarts") or 0):
+        return
+    replaced = before.get("podUID") == before.get("replacedUID")
+    end = section(after, "lastEnd")
+    if replaced:
+        why = "it was replaced on purpose"
+    elif end and end != section(before, "lastEnd"):
+        why = f"the one before ended: {end.get('reason')}, exit code {end.get('exitCode')}"
+    else:
+        why = "the one before is gone"
+    message = f"a new scheduler has begun (number {lives + 1}): {why}; what its workers had in memory is lost"
+    context.recorder.tell(cluster, "SchedulerRestarted", message, warning=not replaced)
+
+
+async def _carry_out(
+    context: Context, key: Key, seen: ClusterObserved, plan: ClusterPlan, problem: Problem | None
+) -> float | None:
+    """Do what was planned, but for what the API server has just refused."""
+
+    async def act(item: Act) -> None:
         await _act(context, seen.cluster, item)
 
+    acts = [item for item in plan.acts if not _is_refused(item, problem)]
     try:
-        await in_parallel(plan.acts, act, len(plan.acts))
+        await in_parallel(acts, act, len(acts))
     except Refused as error:
         reason = Reason.SERVICE_REFUSED if error.kind == "Service" else Reason.POD_REFUSED
         context.refuse(key, seen.cluster, (seen.cluster.generation,), reason, error)
@@ -91,7 +135,11 @@ async def _carry_out(context: Context, key: Key, seen: ClusterObserved, plan: Cl
     return None
 
 
-async def _act(context: Context, cluster: ClusterView, item: Create | Patch | Delete) -> None:
+def _is_refused(item: Act, problem: Problem | None) -> bool:
+    return problem is not None and not isinstance(item, Delete) and problem.kind in ("", item.kind)
+
+
+async def _act(context: Context, cluster: ClusterView, item: Act) -> None:
     space = cluster.namespace
     if isinstance(item, Create):
         await _create(context, cluster, item)
@@ -99,8 +147,10 @@ async def _act(context: Context, cluster: ClusterView, item: Create | Patch | De
         answer = await context.kube.patch(item.kind, space, item.name, item.body)
         context.intake.saw(item.kind, answer)
     else:
-        await context.delete(item.kind, item.view)
-        context.recorder.tell(cluster, "Deleted", f"deleted {item.kind} {item.view.name}: {item.why}")
+        await context.delete(item.kind, item.view, item.at_once)
+        context.recorder.tell(
+            cluster, "Deleted", f"deleted {item.kind} {item.view.name}: {item.why}", warning=item.at_once
+        )
 
 
 async def _create(context: Context, cluster: ClusterView, item: Create) -> None:
@@ -132,8 +182,8 @@ def _ask(context: Context, key: Key, seen: ClusterObserved, plan: ClusterPlan) -
     scheduler = seen.own_scheduler
     if scheduler is None or not scheduler.serving:
         return None
-    if plan.ask:
-        return context.desk.ask(scheduler, key)
+    if plan.ask or plan.scheduler.ask:
+        return context.desk.ask(scheduler, key, with_activity=plan.scheduler.ask)
     alone = lonely(seen.workers, seen.placement)
     if not alone:
         return None

@@ -12,10 +12,12 @@ from dask_operator.errors import ApiError, NameTaken, Refused, TryAgain
 from dask_operator.intake import Intake
 from dask_operator.kube import Kube
 from dask_operator.observed import ClusterView, GroupView, ObjectView, PodView, Roster
+from dask_operator.plan.cluster_world import Defaults
+from dask_operator.plan.leftovers import Leftover
 from dask_operator.recorder import Recorder
 from dask_operator.retirement import SchedulerDesk
 from dask_operator.settings import Settings
-from dask_operator.status.conditions import Problem
+from dask_operator.status.conditions import Problem, news
 from dask_operator.store import Key, Store
 
 STATUS_SECONDS = 5.0
@@ -58,8 +60,17 @@ class Context:
     """Seconds since the epoch."""
     uncertain: dict[str, set[int]] = field(default_factory=dict)
     """Group uid → numbers of workers of whose creation nobody knows the outcome."""
+    cleared: dict[Leftover, float] = field(default_factory=dict)
+    """Workers of clusters that are gone → when (monotonic seconds) they were last told to go."""
+    _words: dict[str, tuple[float, str]] = field(default_factory=dict)
+    """Pod uid → when (monotonic seconds) its Events were read, and what the last of them said."""
     _problems: dict[Key, _Remembered] = field(default_factory=dict)
     _written: dict[Key, float] = field(default_factory=dict)
+
+    @property
+    def defaults(self) -> Defaults:
+        """What the install chooses for clusters that are silent about it."""
+        return Defaults(self.settings.default_image, self.settings.disruption_budget)
 
     def problem(self, key: Key, generations: tuple[int, ...]) -> tuple[Problem | None, float | None]:
         """What the API server refused last, while nobody has edited anything and it is too early to try again.
@@ -88,7 +99,7 @@ class Context:
             self.recorder.tell(about, _reason(reason, error), str(error), warning=True)
         passing = error.is_quota or isinstance(error, NameTaken)
         seconds = PASSING_SECONDS if passing or error.is_terminating else REFUSED_SECONDS
-        problem = Problem(_reason(reason, error), str(error))
+        problem = Problem(_reason(reason, error), str(error), error.kind)
         self._problems[key] = _Remembered(problem, generations, self.clock() + seconds)
 
     def settle(self, group_uid: str, numbers: set[int]) -> None:
@@ -104,6 +115,24 @@ class Context:
         self._problems.pop(key, None)
         self._written.pop(key, None)
 
+    async def words_about(
+        self, pod: PodView, seconds: float, find: "Callable[[Context, PodView], Awaitable[str]]"
+    ) -> str:
+        """What ``find`` says about a Pod, found out anew when it is older than ``seconds``."""
+        at, words = self._words.get(pod.uid, (0.0, ""))
+        if not words or self.clock() - at >= seconds:
+            self._words = {
+                uid: held for uid, held in self._words.items() if self.clock() - held[0] < 10 * seconds
+            }
+            words = await find(self, pod)
+            self._words[pod.uid] = (self.clock(), words)
+        return words
+
+    def forget_cleared(self, seconds: float) -> None:
+        """Forget which workers were told to go longer than ``seconds`` ago."""
+        limit = self.clock() - seconds
+        self.cleared = {leftover: at for leftover, at in self.cleared.items() if at > limit}
+
     async def write_status(
         self, key: Key, view: ClusterView | GroupView, wanted: Manifest, urgent: bool = False
     ) -> float | None:
@@ -117,15 +146,17 @@ class Context:
         wait = self._written.get(key, -STATUS_SECONDS) + STATUS_SECONDS - self.clock()
         if wait > 0 and not urgent and _verdicts(view.status) == _verdicts(wanted):
             return wait
+        for reason, message in news(view.status, wanted):
+            self.recorder.tell(view, reason, message, warning=True)
         body = {"metadata": {"uid": view.uid}, "status": wanted}
         answer = await self.kube.patch(key.kind, view.namespace, view.name, body, "status")
         self._written[key] = self.clock()
         self.intake.saw(key.kind, answer)
         return None
 
-    async def delete(self, kind: str, view: ObjectView) -> None:
-        """Delete an object, that very one."""
-        left = await self.kube.delete(kind, view.namespace, view.name, view.uid)
+    async def delete(self, kind: str, view: ObjectView, at_once: bool = False) -> None:
+        """Delete an object, that very one; ``at_once`` waits for no kubelet."""
+        left = await self.kube.delete(kind, view.namespace, view.name, view.uid, at_once)
         if left is not None:
             self.intake.saw(kind, left)
 

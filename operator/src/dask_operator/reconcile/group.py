@@ -1,15 +1,18 @@
 """One pass over a worker group."""
 
 from collections import Counter
+from dataclasses import replace
 
 from dask_operator_api.conditions import ConditionType, Reason
+from dask_operator_api.manifests import items
 
-from dask_operator.desired import worker_pod
+from dask_operator.desired import image_in_force, worker_digest, worker_metadata, worker_pod
 from dask_operator.errors import ApiError, Conflict, NotFound, Refused, TryAgain, Uncertain
-from dask_operator.observed import ClusterView, GroupView
-from dask_operator.plan.cluster import cluster_image
+from dask_operator.observed import ClusterView, GroupView, PodView
+from dask_operator.plan.drains import drains_in_status
 from dask_operator.plan.group import belongs, plan_group
 from dask_operator.plan.world import GroupObserved, GroupPlan, Removal, blocked_before, sooner
+from dask_operator.reconcile.asking import stuck, with_logs
 from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry, in_parallel, names_of
 from dask_operator.status import group_status, waiting_status
 from dask_operator.status.conditions import connecting_for, lonely
@@ -17,6 +20,10 @@ from dask_operator.store import Key
 
 RETIRE_SECONDS = 60.0
 """The least time that a scheduler gets to move the results of retired workers."""
+
+
+WRITTEN_AHEAD = ("draining", "lastWorkerIndex", "lastFailures")
+"""What must be stored before it is acted on."""
 
 
 async def reconcile_group(context: Context, key: Key) -> float | None:
@@ -54,6 +61,7 @@ def _observe(context: Context, group: GroupView, cluster: ClusterView, held: boo
     scheduler = next((p for p in related if p.component == "scheduler" and p.owner == cluster.uid), None)
     pods = tuple(pod for pod in related if pod.owner == group.uid)
     context.settle(group.uid, {pod.index for pod in pods})
+    image = image_in_force(cluster, scheduler, context.settings.default_image)
     return GroupObserved(
         group=group,
         cluster=cluster,
@@ -64,6 +72,7 @@ def _observe(context: Context, group: GroupView, cluster: ClusterView, held: boo
         in_flight=context.desk.in_flight(scheduler, pods),
         attempts=context.desk.attempts(pods),
         held=held,
+        template=worker_digest(group.spec.worker, image.written),
         uncertain=frozenset(context.uncertain.get(group.uid, ())),
         now=context.clock(),
         wall=context.wall(),
@@ -74,17 +83,49 @@ async def _pass(context: Context, key: Key, group: GroupView, cluster: ClusterVi
     problem, retry = context.problem(key, (group.generation, cluster.generation))
     seen = _observe(context, group, cluster, held=problem is not None)
     plan = plan_group(seen)
+    plan = replace(plan, failures=await with_logs(context, plan.failures, seen.pods))
+    trouble, soon = await stuck(context, seen.pods)
     leaving = {drain.uid for drain in plan.drains}
     context.desk.forget_attempts(pod for pod in seen.pods if pod.alive and pod.uid not in leaving)
-    status = group_status(seen, plan, problem)
-    intent = any(status[name] != seen.group.status.get(name) for name in ("draining", "lastWorkerIndex"))
+    status = group_status(seen, plan, problem, trouble)
+    intent = any(status[name] != seen.group.status.get(name) for name in WRITTEN_AHEAD)
     again = await context.write_status(key, seen.group, status, urgent=intent)
-    _tell_blocked(context, seen, plan)
+    _tell(context, seen, plan)
     await _remove(context, seen, plan)
+    await _relabel(context, seen, plan)
     if plan.create:
         retry = await _create(context, key, cluster, seen, plan)
     _retire(context, key, seen, plan)
-    return sooner(again, retry, plan.again, _ask(context, key, seen, plan))
+    return sooner(again, retry, soon, plan.again, _ask(context, key, seen, plan))
+
+
+def _tell(context: Context, seen: GroupObserved, plan: GroupPlan) -> None:
+    """Tell what has changed: workers that failed, that are replaced, that cannot go."""
+    told = {(item.get("pod"), item.get("time")) for item in items(seen.group.status, "lastFailures")}
+    for failure in plan.failures:
+        item = failure.as_status()
+        if (item["pod"], item["time"]) not in told:
+            last = f"; its log ends: {failure.log.splitlines()[-1]}" if failure.log else ""
+            reason = "" if failure.message.startswith(failure.reason) else f"{failure.reason}: "
+            message = f"worker {failure.pod} ended: {reason}{failure.message}{last}"
+            context.recorder.tell(seen.group, "WorkerFailed", message, warning=True)
+    before = {drain.uid for drain in drains_in_status(seen.group)}
+    for drain in plan.drains:
+        if drain.rollout and drain.uid not in before:
+            message = f"worker {drain.pod} goes, one of the present template has taken its place"
+            context.recorder.tell(seen.group, "RollingOut", message)
+    _tell_blocked(context, seen, plan)
+
+
+async def _relabel(context: Context, seen: GroupObserved, plan: GroupPlan) -> None:
+    """Patch labels and annotations of living Pods that the user has edited."""
+    handed = worker_metadata(seen.group)
+
+    async def patch(pod: PodView) -> None:
+        body = {"metadata": {"uid": pod.uid, **(handed.patch(pod.handed_down) or {})}}
+        context.intake.saw("Pod", await context.kube.patch("Pod", pod.namespace, pod.name, body))
+
+    await in_parallel(plan.relabel, patch, context.settings.pod_creates)
 
 
 def _tell_blocked(context: Context, seen: GroupObserved, plan: GroupPlan) -> None:
@@ -118,7 +159,7 @@ async def _create(
     context: Context, key: Key, cluster: ClusterView, seen: GroupObserved, plan: GroupPlan
 ) -> float | None:
     async def create(index: int) -> None:
-        await _create_worker(context, cluster, seen.group, index)
+        await _create_worker(context, cluster, seen, index)
 
     try:
         await in_parallel(plan.create, create, context.settings.pod_creates)
@@ -132,8 +173,9 @@ async def _create(
     return None
 
 
-async def _create_worker(context: Context, cluster: ClusterView, group: GroupView, index: int) -> None:
-    image = cluster_image(cluster, context.settings.default_image)
+async def _create_worker(context: Context, cluster: ClusterView, seen: GroupObserved, index: int) -> None:
+    group = seen.group
+    image = image_in_force(cluster, seen.scheduler, context.settings.default_image)
     body = worker_pod(cluster, group, image, index)
     try:
         answer = await context.kube.create("Pod", body)

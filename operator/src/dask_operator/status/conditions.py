@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from dask_operator_api.conditions import ConditionType, Reason, known_reason
+from dask_operator_api.conditions import TROUBLE, ConditionType, Reason, known_reason
 from dask_operator_api.manifests import Manifest, items, section
 
 from dask_operator.observed import PodView, Roster, Trouble
@@ -32,6 +32,8 @@ class Problem:
 
     reason: Reason
     message: str
+    kind: str = ""
+    """The kind of the object that it was about; empty where that is not known."""
 
 
 def merged(status: Manifest, wanted: Iterable[Condition], generation: int, wall: float) -> list[Manifest]:
@@ -55,11 +57,24 @@ def merged(status: Manifest, wanted: Iterable[Condition], generation: int, wall:
     return merged_conditions
 
 
-def first_trouble(pods: Sequence[PodView]) -> Trouble | None:
-    """What is wrong with the Pods: the first trouble by Pod name, with how many share it."""
+def news(before: Manifest, after: Manifest) -> list[tuple[str, str]]:
+    """Reason and message of each condition that has come into trouble between two statuses."""
+    held = {
+        item.get("type"): (item.get("status"), item.get("reason")) for item in items(before, "conditions")
+    }
+    told = {reason.value for reason in TROUBLE}
+    return [
+        (str(item["reason"]), str(item["message"]))
+        for item in items(after, "conditions")
+        if item["reason"] in told and held.get(item["type"]) != (item["status"], item["reason"])
+    ]
+
+
+def first_trouble(pods: Sequence[PodView], stuck: Trouble | None = None) -> Trouble | None:
+    """What is wrong with the Pods: the first trouble by Pod name, with how many share it; else ``stuck``."""
     troubled = sorted((pod for pod in pods if pod.alive and pod.trouble), key=lambda pod: pod.name)
     if not troubled or troubled[0].trouble is None:
-        return None
+        return stuck
     trouble = troubled[0].trouble
     same = [pod for pod in troubled if pod.trouble and pod.trouble.reason == trouble.reason]
     more = f" (and {len(same) - 1} more Pods)" if len(same) > 1 else ""
@@ -114,6 +129,18 @@ def count(pods: Sequence[PodView], connections: Connections, desired: int, statu
     if not connections.known:
         connected = min(len(alive), int(section(status, "workers").get("connected") or 0))
     return Counts(desired, ready, connected)
+
+
+def ready_condition(kind: ConditionType, counts: Counts, outdated: int, trouble: Trouble | None) -> Condition:
+    """Whether every wanted worker Pod is Ready and made from the present template."""
+    message = f"{counts.ready} of {counts.desired} workers are Ready"
+    if counts.ready >= counts.desired and not outdated:
+        return Condition(kind, True, Reason.ALL_READY, message)
+    if trouble is not None:
+        return Condition(kind, False, trouble.reason, trouble.message)
+    if outdated:
+        return Condition(kind, False, Reason.ROLLING_OUT, f"{message}; {outdated} are of an older template")
+    return Condition(kind, False, Reason.WORKERS_STARTING, message)
 
 
 def lonely(pods: Iterable[PodView], placement: Placement) -> list[PodView]:

@@ -4,7 +4,7 @@ from dask_operator_api import labels
 from dask_operator_api.conditions import ConditionType, Reason
 from dask_operator_api.manifests import Manifest
 
-from dask_operator.observed import GroupView
+from dask_operator.observed import GroupView, Trouble
 from dask_operator.plan.drains import rfc3339
 from dask_operator.plan.world import GroupObserved, GroupPlan
 from dask_operator.status.conditions import (
@@ -16,6 +16,7 @@ from dask_operator.status.conditions import (
     count,
     first_trouble,
     merged,
+    ready_condition,
 )
 
 
@@ -33,8 +34,10 @@ def waiting_status(group: GroupView, reason: Reason, message: str, wall: float) 
     }
 
 
-def group_status(seen: GroupObserved, plan: GroupPlan, problem: Problem | None) -> Manifest:
-    """The status of a group whose cluster is there."""
+def group_status(
+    seen: GroupObserved, plan: GroupPlan, problem: Problem | None, stuck: Trouble | None = None
+) -> Manifest:
+    """The status of a group whose cluster is there. ``stuck`` is about Pods that take too long to start."""
     group = seen.group
     connections = Connections.of(seen.roster, seen.placement, seen.scheduler)
     counts = count(seen.pods, connections, group.spec.worker.replicas, group.status)
@@ -42,6 +45,7 @@ def group_status(seen: GroupObserved, plan: GroupPlan, problem: Problem | None) 
         "observedGeneration": group.generation,
         "replicas": sum(1 for pod in seen.pods if pod.alive),
         "readyReplicas": counts.ready,
+        "updatedReplicas": sum(1 for pod in seen.pods if pod.alive and not seen.is_outdated(pod)),
         "selector": selector(group),
         "workers": counts.as_status(),
         "draining": [drain.as_status() for drain in plan.drains],
@@ -51,7 +55,7 @@ def group_status(seen: GroupObserved, plan: GroupPlan, problem: Problem | None) 
         "conditions": merged(
             group.status,
             [
-                _ready(seen, counts, problem),
+                _ready(seen, counts, problem, stuck),
                 connection(seen.pods, connections, counts, group.status, seen.wall),
                 _blocked(plan),
             ],
@@ -66,20 +70,12 @@ def selector(group: GroupView) -> str:
     return f"{labels.WORKER_GROUP_NAME}={group.name},{labels.COMPONENT}={labels.WORKER}"
 
 
-def _ready(seen: GroupObserved, counts: Counts, problem: Problem | None) -> Condition:
+def _ready(seen: GroupObserved, counts: Counts, problem: Problem | None, stuck: Trouble | None) -> Condition:
     kind = ConditionType.READY
     if problem is not None:
         return Condition(kind, False, problem.reason, problem.message)
-    if counts.ready >= counts.desired:
-        return Condition(
-            kind, True, Reason.ALL_READY, f"{counts.ready} of {counts.desired} workers are Ready"
-        )
-    trouble = first_trouble(seen.pods)
-    if trouble is not None:
-        return Condition(kind, False, trouble.reason, trouble.message)
-    return Condition(
-        kind, False, Reason.WORKERS_STARTING, f"{counts.ready} of {counts.desired} workers are Ready"
-    )
+    outdated = sum(1 for pod in seen.pods if pod.alive and seen.is_outdated(pod))
+    return ready_condition(kind, counts, outdated, first_trouble(seen.pods, stuck))
 
 
 def _blocked(plan: GroupPlan) -> Condition:

@@ -1,0 +1,104 @@
+"""Deleting is fast, leaves nothing, and touches nothing of a new cluster of the same name."""
+
+import time
+
+import pytest
+
+from tests.support.dask import dask_cluster, fake_worker_pods, names, wait_connected, worker_group, workers
+from tests.support.kubectl import Tree, apply, eventually, get, kubectl, list_objects
+
+FAKE = {"spec": fake_worker_pods(), "drainTimeoutSeconds": 0}
+FAKE_SCHEDULER = {"spec": fake_worker_pods()}
+OPERATOR = ("-n", "dask-operator", "deployment/dask-operator")
+
+
+def _running(namespace: str, selector: str) -> int:
+    pods = list_objects(namespace, "pods", selector)
+    return sum(1 for pod in pods if pod["status"].get("phase") == "Running")
+
+
+def _cluster(name: str, replicas: int) -> Tree:
+    return dask_cluster(name, replicas, worker=FAKE, scheduler=FAKE_SCHEDULER)
+
+
+def _of(item: Tree | None) -> str:
+    return f"kubernetes.dask.org/cluster-uid={(item or {})['metadata']['uid']}"
+
+
+def _left(namespace: str, selector: str) -> set[str]:
+    kinds = ("pods", "services", "daskworkergroups")
+    return {name for kind in kinds for name in names(list_objects(namespace, kind, selector))}
+
+
+@pytest.mark.parametrize("many", [40, pytest.param(500, marks=pytest.mark.slow)])
+def test_a_new_cluster_of_the_same_name_is_complete_and_of_the_old_one_nothing_is_left(
+    namespace: str, many: int
+) -> None:
+    bare = _bare_deletecollection(namespace, many)
+    apply(namespace, _cluster("again", many))
+    old = eventually("the cluster", lambda: get(namespace, "daskcluster", "again"), 10)
+    eventually("its Pods", lambda: _running(namespace, _of(old)) == many + 1, 120)
+    kubectl("delete", "daskcluster", "again", "-n", namespace, "--wait=true")
+    started = time.monotonic()
+    apply(namespace, _cluster("again", many))
+    eventually(
+        "nothing of the old one to be left", lambda: not list_objects(namespace, "pods", _of(old)), 120
+    )
+    took = time.monotonic() - started
+    new = get(namespace, "daskcluster", "again")
+    eventually("the new one to be complete", lambda: _running(namespace, _of(new)) == many + 1, 180)
+    assert len(workers(namespace, "again-default", alive=False)) == many
+    print(f"{many} Pods: gone after {took:.1f} s; by one bare deletecollection {bare:.1f} s")
+    if many >= 500:
+        assert took <= 1.5 * bare
+
+
+def _bare_deletecollection(namespace: str, many: int) -> float:
+    """Seconds that one call takes to delete as many Pods as nobody owns."""
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "spec": {**fake_worker_pods(), "containers": [{"name": "c", "image": "none"}]},
+    }
+    apply(
+        namespace,
+        *({**pod, "metadata": {"name": f"bare-{n}", "labels": {"bare": "yes"}}} for n in range(many)),
+    )
+    eventually("the bare Pods", lambda: _running(namespace, "bare=yes") == many, 120)
+    started = time.monotonic()
+    kubectl("delete", "pods", "-l", "bare=yes", "-n", namespace, "--wait=false")
+    eventually("the bare Pods to be gone", lambda: not list_objects(namespace, "pods", "bare=yes"), 120)
+    return time.monotonic() - started
+
+
+def test_what_is_left_behind_on_purpose_stays(namespace: str) -> None:
+    apply(namespace, _cluster("orphan", 3))
+    eventually("its Pods", lambda: _running(namespace, "dask.org/cluster-name=orphan") == 4, 60)
+    before = _left(namespace, "dask.org/cluster-name=orphan")
+    kubectl("delete", "daskcluster", "orphan", "-n", namespace, "--cascade=orphan")
+    # The operator has heard of the deletion when it has made another cluster, asked for later.
+    apply(namespace, _cluster("later", 1))
+    eventually("the later cluster", lambda: _running(namespace, "dask.org/cluster-name=later") == 2, 60)
+    assert _left(namespace, "dask.org/cluster-name=orphan") == before
+    assert all(
+        not pod["metadata"].get("deletionTimestamp")
+        for pod in workers(namespace, "orphan-default", alive=False)
+    )
+
+
+@pytest.mark.parametrize("operator", ["running", "gone"])
+def test_a_namespace_with_clusters_in_it_goes_within_a_minute(namespace: str, operator: str) -> None:
+    apply(namespace, dask_cluster("real", 2), worker_group("more", "fakes", 5, **FAKE), _cluster("fakes", 20))
+    wait_connected(namespace, "real", 2)
+    eventually("the fakes", lambda: _running(namespace, "dask.org/cluster-name=fakes") == 26, 60)
+    if operator == "gone":
+        kubectl("scale", *OPERATOR, "--replicas=0")
+        eventually("the operator to be gone", lambda: not list_objects("dask-operator", "pods"), 60)
+    try:
+        started = time.monotonic()
+        kubectl("delete", "namespace", namespace, "--timeout=60s")
+        took = time.monotonic() - started
+    finally:
+        kubectl("scale", *OPERATOR, "--replicas=1")
+        kubectl("rollout", "status", *OPERATOR, "--timeout=60s")
+    print(f"the namespace was gone after {took:.1f} s with the operator {operator}")

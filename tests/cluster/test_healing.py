@@ -1,0 +1,179 @@
+"""What Kubernetes takes away comes back, and a cluster that keeps losing it does not spin."""
+
+import json
+import os
+import re
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.dask import (
+    condition,
+    dask_client,
+    dask_cluster,
+    event_reasons,
+    fake_worker_pods,
+    names,
+    wait_connected,
+    workers,
+)
+from tests.support.kubectl import Tree, apply, eventually, get, kubectl
+
+FAKE = {"spec": fake_worker_pods(), "drainTimeoutSeconds": 0}
+FAKE_SCHEDULER = {"spec": fake_worker_pods()}
+
+
+def _ready(namespace: str, cluster: str) -> Tree:
+    return condition(get(namespace, "daskcluster", cluster), "Ready")
+
+
+def _uid(namespace: str, pod: str) -> str:
+    return str((get(namespace, "pod", pod) or {}).get("metadata", {}).get("uid", ""))
+
+
+def test_a_scheduler_that_is_lost_again_and_again_is_replaced_ever_more_slowly(namespace: str) -> None:
+    apply(namespace, dask_cluster("doom", 0, scheduler=FAKE_SCHEDULER))
+    for loss in range(3):
+        eventually("the cluster to be Ready", lambda: _ready(namespace, "doom").get("status") == "True", 30)
+        uid = _uid(namespace, "doom-scheduler")
+        kubectl("delete", "pod", "doom-scheduler", "-n", namespace, "--now")
+        if loss < 2:
+            eventually("another one", lambda uid=uid: _uid(namespace, "doom-scheduler") not in ("", uid), 10)  # type: ignore[misc]
+    held = eventually("the pause to be told", lambda: _lost(namespace), 5, every=0.05)
+    assert "lost 3 times" in held["message"]
+    assert "SchedulerLost" in event_reasons(namespace, "doom")
+    eventually(
+        "the cluster to be Ready after the pause",
+        lambda: _ready(namespace, "doom").get("status") == "True",
+        30,
+    )
+    assert (get(namespace, "daskcluster", "doom") or {})["status"]["scheduler"]["restarts"] == 3
+
+
+def _lost(namespace: str) -> Tree | None:
+    held = _ready(namespace, "doom")
+    return held if held.get("reason") == "SchedulerLost" else None
+
+
+def test_a_scheduler_that_ends_by_itself_is_replaced_and_its_end_is_told(namespace: str) -> None:
+    apply(namespace, dask_cluster("crash", 1))
+    before = wait_connected(namespace, "crash", 1)["status"]["scheduler"]
+    os.kill(_process(namespace, "crash-scheduler"), signal.SIGKILL)
+
+    def told() -> Tree | None:
+        scheduler = (get(namespace, "daskcluster", "crash") or {})["status"]["scheduler"]
+        return scheduler if scheduler["restarts"] == before["restarts"] + 1 else None
+
+    scheduler = eventually("the new life to be counted", told, 30)
+    assert scheduler["lastEnd"]["exitCode"] == 137
+    eventually("an Event", lambda: "SchedulerRestarted" in event_reasons(namespace, "crash"), 10)
+    wait_connected(namespace, "crash", 1)
+    with dask_client(namespace, "crash") as client:
+        assert client.submit(sum, [1, 2]).result(timeout=30) == 3
+
+
+def _process(namespace: str, pod: str) -> int:
+    """The process of a Pod's container on this machine: what `dask scheduler` runs in."""
+    uid = _uid(namespace, pod).replace("-", "[-_]")
+    found = [
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdigit()
+        and re.search(uid, _read(entry / "cgroup"))
+        and "dask" in _read(entry / "cmdline")
+    ]
+    assert found, f"Pod {pod} runs no process on this machine"
+    return min(found)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_hangs_is_noticed_within_a_minute_and_no_worker_is_killed(namespace: str) -> None:
+    apply(namespace, dask_cluster("hang", 2))
+    before = wait_connected(namespace, "hang", 2)["status"]["scheduler"]
+    held = {pod["metadata"]["uid"]: _starts(pod) for pod in workers(namespace, "hang-default")}
+    started = time.monotonic()
+    os.kill(_process(namespace, "hang-scheduler"), signal.SIGSTOP)
+    eventually(
+        "the cluster to be no longer Ready", lambda: _ready(namespace, "hang").get("status") == "False", 60
+    )
+    noticed = time.monotonic() - started
+    assert {pod["metadata"]["uid"]: _starts(pod) for pod in workers(namespace, "hang-default")} == held
+
+    def restarted() -> bool:
+        scheduler = (get(namespace, "daskcluster", "hang") or {})["status"]["scheduler"]
+        return bool(scheduler["restarts"] > before["restarts"])
+
+    eventually("the kubelet to start it anew", restarted, 120)
+    wait_connected(namespace, "hang", 2)
+    assert noticed < 60
+
+
+def _starts(pod: Tree) -> Any:
+    return [status["restartCount"] for status in pod["status"]["containerStatuses"]]
+
+
+def _node(name: str, kwok: bool) -> Tree:
+    annotations = {"kwok.x-k8s.io/node": "fake"} if kwok else {}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name, "annotations": annotations, "labels": {"test-node": name}},
+        "spec": {"taints": [{"key": "kwok.x-k8s.io/node", "effect": "NoSchedule"}]},
+        "status": {"allocatable": {"cpu": "32", "memory": "64Gi", "pods": "110"}},
+    }
+
+
+@pytest.mark.slow
+def test_workers_of_a_node_that_is_gone_are_replaced(namespace: str) -> None:
+    name = f"lost-{namespace[-6:]}"
+    kubectl("apply", "-f", "-", stdin=json.dumps(_node(name, kwok=True)))
+    try:
+        pinned = {**FAKE, "spec": {**fake_worker_pods(), "nodeSelector": {"test-node": name}}}
+        apply(namespace, dask_cluster("node", 2, worker=pinned, scheduler=FAKE_SCHEDULER))
+        eventually("two workers on the node", lambda: _running(namespace, "node-default") == 2, 60)
+        before = names(workers(namespace, "node-default"))
+    finally:
+        kubectl("delete", "node", name)
+    apply(namespace, dask_cluster("node", 2, worker=FAKE, scheduler=FAKE_SCHEDULER))
+
+    def replaced() -> bool:
+        now = workers(namespace, "node-default", alive=False)
+        return len(now) == 2 and not names(now) & before
+
+    eventually("both workers to be replaced elsewhere", replaced, 180)
+
+
+def _running(namespace: str, group: str) -> int:
+    return sum(1 for pod in workers(namespace, group) if pod["status"].get("phase") == "Running")
+
+
+@pytest.mark.slow
+def test_a_pod_that_no_kubelet_ends_is_deleted_by_force_after_its_grace_and_a_minute(namespace: str) -> None:
+    name = f"dead-{namespace[-6:]}"
+    kubectl("apply", "-f", "-", stdin=json.dumps(_node(name, kwok=False)))
+    try:
+        on_it = {"spec": {"nodeName": name, "terminationGracePeriodSeconds": 2}}
+        apply(namespace, dask_cluster("silent", 1, worker=on_it, scheduler={**on_it}))
+        eventually("the scheduler Pod on the dead node", lambda: _uid(namespace, "silent-scheduler"), 20)
+        [worker] = eventually("the worker Pod", lambda: workers(namespace, "silent-default"), 20)
+        uid = _uid(namespace, "silent-scheduler")
+        kubectl("delete", "pod", "-n", namespace, "--all", "--wait=false")
+        started = time.monotonic()
+        eventually("a new scheduler Pod", lambda: _uid(namespace, "silent-scheduler") not in ("", uid), 120)
+        assert time.monotonic() - started > 55
+        name_of = worker["metadata"]["name"]
+        eventually("the old worker to be gone", lambda: get(namespace, "pod", name_of) is None, 30)
+        eventually("an Event", lambda: "Deleted" in event_reasons(namespace, "silent"), 10)
+    finally:
+        kubectl("delete", "daskcluster", "silent", "-n", namespace)
+        kubectl("delete", "node", name)
