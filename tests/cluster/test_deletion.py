@@ -67,7 +67,7 @@ def _bare_deletecollection(namespace: str, many: int) -> float:
     )
     eventually("the bare Pods", lambda: _running(namespace, "bare=yes") == many, 120)
     started = time.monotonic()
-    kubectl("delete", "pods", "-l", "bare=yes", "-n", namespace, "--wait=false")
+    kubectl("delete", "--raw", f"/api/v1/namespaces/{namespace}/pods?labelSelector=bare%3Dyes")
     eventually("the bare Pods to be gone", lambda: not list_objects(namespace, "pods", "bare=yes"), 120)
     return time.monotonic() - started
 

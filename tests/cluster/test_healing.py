@@ -20,7 +20,7 @@ from tests.support.dask import (
     wait_connected,
     workers,
 )
-from tests.support.kubectl import Tree, apply, eventually, get, kubectl
+from tests.support.kubectl import KubectlError, Tree, apply, eventually, get, kubectl
 
 FAKE = {"spec": fake_worker_pods(), "drainTimeoutSeconds": 0}
 FAKE_SCHEDULER = {"spec": fake_worker_pods()}
@@ -177,3 +177,65 @@ def test_a_pod_that_no_kubelet_ends_is_deleted_by_force_after_its_grace_and_a_mi
     finally:
         kubectl("delete", "daskcluster", "silent", "-n", namespace)
         kubectl("delete", "node", name)
+
+
+def test_a_worker_that_ends_though_nobody_retired_it_is_replaced(namespace: str) -> None:
+    apply(namespace, dask_cluster("ends", 2))
+    wait_connected(namespace, "ends", 2)
+    before = names(workers(namespace, "ends-default"))
+    with dask_client(namespace, "ends") as client:
+        first = sorted(client.scheduler_info(n_workers=-1)["workers"])[0]
+        client.retire_workers([first])
+
+        def replaced() -> bool:
+            now = names(workers(namespace, "ends-default", alive=False))
+            return len(now) == 2 and now != before
+
+        eventually("another worker in its place", replaced, 60)
+    wait_connected(namespace, "ends", 2)
+    assert len(names(workers(namespace, "ends-default")) & before) == 1
+
+
+def test_a_disruption_budget_keeps_the_scheduler_from_being_evicted(namespace: str) -> None:
+    def cluster(budget: bool) -> Tree:
+        return dask_cluster("safe", 1, worker=FAKE, scheduler={**FAKE_SCHEDULER, "disruptionBudget": budget})
+
+    def budget() -> Tree | None:
+        return get(namespace, "poddisruptionbudget", "safe-scheduler")
+
+    def evict() -> str:
+        path = f"/api/v1/namespaces/{namespace}/pods/safe-scheduler/eviction"
+        eviction = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": "safe-scheduler", "namespace": namespace},
+        }
+        try:
+            return kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(eviction))
+        except KubectlError as error:
+            return str(error)
+
+    apply(namespace, cluster(True))
+    eventually("the cluster to be Ready", lambda: _ready(namespace, "safe").get("status") == "True", 30)
+    eventually("the budget", budget, 10)
+    uid = _uid(namespace, "safe-scheduler")
+    eventually("the budget to be counted", lambda: (budget() or {})["status"].get("currentHealthy") == 1, 20)
+    assert "disruption budget" in evict()
+    kubectl("delete", "poddisruptionbudget", "safe-scheduler", "-n", namespace)
+    eventually("the budget to be back", budget, 10)
+    apply(namespace, cluster(False))
+    eventually("the budget to be gone", lambda: budget() is None, 10)
+    assert "disruption budget" not in evict()
+    eventually("another scheduler", lambda: _uid(namespace, "safe-scheduler") not in ("", uid), 20)
+
+
+def test_a_priority_class_can_be_set_without_a_whole_template(namespace: str) -> None:
+    spec = {**fake_worker_pods(), "priorityClassName": "system-cluster-critical"}
+    apply(namespace, dask_cluster("first", 1, worker={**FAKE, "spec": spec}, scheduler={"spec": spec}))
+    [worker] = eventually("the worker", lambda: workers(namespace, "first-default"), 30)
+    scheduler = get(namespace, "pod", "first-scheduler")
+    assert scheduler is not None
+    for pod in (worker, scheduler):
+        assert pod["spec"]["priorityClassName"] == "system-cluster-critical"
+        assert pod["spec"]["containers"][0]["image"] == "localhost/dask:dev"
+    assert scheduler["metadata"]["annotations"]["cluster-autoscaler.kubernetes.io/safe-to-evict"] == "false"

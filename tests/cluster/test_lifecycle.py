@@ -209,3 +209,21 @@ def test_a_finalizer_that_another_operator_has_left_does_not_hold_a_cluster_back
     _ready_workers(namespace, "held", 1)
     kubectl("delete", "daskcluster", "held", "-n", namespace, "--wait=false")
     eventually("the cluster to be gone", lambda: get(namespace, "daskcluster", "held") is None, 20)
+
+
+def test_a_group_that_belongs_to_something_else_says_so_and_gets_no_workers(namespace: str) -> None:
+    apply(namespace, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "owner"}})
+    owner = get(namespace, "configmap", "owner")
+    assert owner is not None
+    reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner["metadata"]["uid"]}
+    group = worker_group("foreign", "host", 1, **FAKE)
+    group["metadata"]["ownerReferences"] = [{**reference, "controller": True}]
+    apply(namespace, group, dask_cluster("host", 0, scheduler={"spec": fake_worker_pods()}))
+
+    def told() -> bool:
+        return (
+            condition(get(namespace, "daskworkergroup", "foreign"), "Ready").get("reason") == "NameConflict"
+        )
+
+    eventually("the group to say why", told, 20)
+    assert workers(namespace, "foreign") == []

@@ -191,3 +191,44 @@ def test_a_worker_pod_that_is_deleted_by_hand_hands_over_its_results(namespace: 
         wait_connected(namespace, "evict", 3)
         assert _sums(client, futures) == [float(n * NUMBERS) for n in range(40)]
     assert Counter(Counter(key for key, _ in tally.runs()).values()) == {1: 40}
+
+
+def test_a_drained_node_hands_100_results_over_to_another_group(namespace: str) -> None:
+    """Evictions one at a time, as a node with a disruption budget has them: into a second group that stays."""
+    apply(namespace, dask_cluster("node", 3), worker_group("node-safe", "node", 1))
+    tally = start_tally(namespace)
+    wait_connected(namespace, "node", 4)
+    leaving = sorted(names(workers(namespace, "node-default")))
+    node = str(workers(namespace, "node-default")[0]["spec"]["nodeName"])
+    with dask_client(namespace, "node") as client:
+        futures = [client.submit(_small, n, tally.address) for n in range(100)]
+        wait(futures)
+        try:
+            for pod in leaving:
+                _drain(namespace, node, pod)
+        finally:
+            kubectl("uncordon", node)
+        assert [float(array[0]) for array in client.gather(futures)] == list(range(100))
+        assert Counter(key for key, _ in tally.runs()) == {f"small-{n}": 1 for n in range(100)}
+    wait_connected(namespace, "node", 4)
+    assert not names(workers(namespace, "node-default", alive=False)) & set(leaving)
+
+
+@on_workers
+def _small(number: int, address: str) -> Any:
+    note_run(address, f"small-{number}")
+    return np.full(1000, number, dtype="float64")
+
+
+def _drain(namespace: str, node: str, pod: str) -> None:
+    """Drain one Pod off its node: cordon, evict, wait until it is gone."""
+    kubectl("label", "pod", pod, "-n", namespace, f"drain={namespace}")
+    kubectl(
+        "drain",
+        node,
+        f"--pod-selector=drain={namespace}",
+        "--delete-emptydir-data",
+        "--force",
+        "--timeout=90s",
+    )
+    assert get(namespace, "pod", pod) is None

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,10 +26,12 @@ DEPLOYMENT = "dask-operator"
 class OperatorProcess:
     """One operator process at a time: a container of a Pod called ``name``, that may be started again."""
 
-    def __init__(self, kubeconfig: Path, log: Path, name: str) -> None:
+    def __init__(self, kubeconfig: Path, log: Path, name: str, settings: Mapping[str, str]) -> None:
         self.name = name
+        self.log = log
+        """What it printed, in all its lives."""
         self._kubeconfig = kubeconfig
-        self._log = log
+        self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
 
@@ -46,8 +48,9 @@ class OperatorProcess:
             "POD_NAMESPACE": NAMESPACE,
             "POD_NAME": self.name,
             "POD_UID": f"uid-of-{self.name}",
+            **self._settings,
         }
-        with self._log.open("ab") as log:
+        with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "dask_operator"], env=environment, stderr=log, stdout=log
             )
@@ -95,17 +98,33 @@ def lease_holder() -> str | None:
 
 
 @contextmanager
-def operator_process(folder: Path) -> Iterator[OperatorProcess]:
-    """The operator as a process instead of the chart's Deployment, which comes back at the end."""
-    with operator_processes(folder, "operator") as (process,):
+def operator_process(
+    folder: Path, server: str = "", settings: Mapping[str, str] | None = None
+) -> Iterator[OperatorProcess]:
+    """The operator as a process instead of the chart's Deployment, which comes back at the end.
+
+    Args:
+        folder: where its kubeconfig and its log go.
+        server: URL that it shall take for the API server's.
+        settings: further environment variables.
+    """
+    with _processes(folder, ("operator",), server, settings or {}) as (process,):
         yield process
 
 
 @contextmanager
 def operator_processes(folder: Path, *names: str) -> Iterator[list[OperatorProcess]]:
     """Several operators as processes instead of the chart's Deployment; the first one leads."""
-    kubeconfig = _kubeconfig(folder)
-    processes = [OperatorProcess(kubeconfig, folder / f"{name}.log", name) for name in names]
+    with _processes(folder, names, "", {}) as processes:
+        yield processes
+
+
+@contextmanager
+def _processes(
+    folder: Path, names: Sequence[str], server: str, settings: Mapping[str, str]
+) -> Iterator[list[OperatorProcess]]:
+    kubeconfig = _kubeconfig(folder, server)
+    processes = [OperatorProcess(kubeconfig, folder / f"{name}.log", name, settings) for name in names]
     kubectl("scale", "deployment", DEPLOYMENT, "-n", NAMESPACE, "--replicas=0")
     try:
         eventually("the Deployment's Pod to be gone", lambda: not list_objects(NAMESPACE, "pods"))
@@ -121,11 +140,13 @@ def operator_processes(folder: Path, *names: str) -> Iterator[list[OperatorProce
         kubectl("rollout", "status", f"deployment/{DEPLOYMENT}", "-n", NAMESPACE, "--timeout=60s")
 
 
-def _kubeconfig(folder: Path) -> Path:
+def _kubeconfig(folder: Path, server: str) -> Path:
     """A kubeconfig like the tests' own, with the service account's token instead of an admin's certificate."""
     held = json.loads(kubectl("config", "view", "--raw", "--minify", "--flatten", "-o", "json"))
     token = kubectl("create", "token", DEPLOYMENT, "-n", NAMESPACE, "--duration=2h").strip()
     held["users"] = [{"name": held["users"][0]["name"], "user": {"token": token}}]
+    if server:
+        held["clusters"] = [{"name": held["clusters"][0]["name"], "cluster": {"server": server}}]
     path = folder / "kubeconfig"
     path.write_text(json.dumps(held))
     path.chmod(0o600)

@@ -126,15 +126,30 @@ class Kube:
         """Delete the object with that very uid; gives what is left of it. Gone already is success (None).
 
         ``at_once`` waits for no kubelet: the object is gone, whatever still runs of it.
+
+        Raises:
+            Conflict: the object is still there, and was not deleted.
         """
         body: Manifest = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
         if at_once:
             body["gracePeriodSeconds"] = 0
         try:
             answer = await self._call("DELETE", _url(kind, namespace, name), body)
-        except (NotFound, Conflict):
+        except NotFound:
+            return None
+        except Conflict:
+            if await self._is_there(kind, namespace, name, uid):
+                raise
             return None
         return answer if answer.get("kind") == kind else None
+
+    async def _is_there(self, kind: str, namespace: str, name: str, uid: str) -> bool:
+        """Whether the object with that very uid is there, asked anew."""
+        try:
+            held = await self.get(kind, namespace, name)
+        except NotFound:
+            return False
+        return bool(held["metadata"]["uid"] == uid)
 
     async def list_named(self, kind: str, name: str) -> list[Manifest]:
         """The objects of ``kind`` with that name, of all namespaces: a right to list may be for one name only."""

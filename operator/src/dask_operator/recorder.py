@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from dask_operator_api.kinds import API_VERSION
 from dask_operator_api.manifests import Manifest
 
-from dask_operator.errors import ApiError, Conflict, NotFound, Refused
+from dask_operator.errors import ApiError, Conflict, NotFound, Refused, TryAgain, Uncertain
 from dask_operator.kube import Kube
 from dask_operator.observed import ClusterView, GroupView
 
@@ -19,6 +19,12 @@ logger = logging.getLogger(__name__)
 WAITING_MAX = 1000
 REPEAT_SECONDS = 60.0
 REMEMBERED = 5000
+
+WRITERS = 4
+"""Events written at one time: a call that hangs holds up no more than its own."""
+
+TRIES = 4
+RETRY_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class Happening:
 
 
 class Recorder:
-    """Writes Events one after another; drops new ones when a thousand wait."""
+    """Writes Events, a few at a time; drops new ones when a thousand wait."""
 
     def __init__(self, kube: Kube, reporter: str) -> None:
         self._kube = kube
@@ -64,10 +70,15 @@ class Recorder:
 
     async def run(self) -> None:
         """Write until cancelled."""
+        async with asyncio.TaskGroup() as writers:
+            for _ in range(WRITERS):
+                writers.create_task(self._keep_writing())
+
+    async def _keep_writing(self) -> None:
         while True:
             happening = await self._waiting.get()
             try:
-                await self._write(happening)
+                await self._persist(happening)
             except ApiError as error:
                 quiet = isinstance(error, Refused) and error.is_terminating
                 level = logging.DEBUG if quiet else logging.WARNING
@@ -79,15 +90,35 @@ class Recorder:
         """Wait until nothing waits to be written."""
         await self._waiting.join()
 
-    async def _write(self, happening: Happening) -> None:
+    async def _persist(self, happening: Happening) -> None:
+        """Write an Event, and try a few times where that may help."""
+        unsure = False
+        for left in reversed(range(TRIES)):
+            try:
+                return await self._write(happening, unsure)
+            except TryAgain as error:
+                if not left:
+                    raise
+                unsure = unsure or isinstance(error, Uncertain)
+                await asyncio.sleep(error.retry_after or RETRY_SECONDS)
+
+    async def _write(self, happening: Happening, unsure: bool) -> None:
+        """Write an Event; ``unsure`` where an earlier try may have done so."""
         count = self._counts.get(happening.name, (1, 0.0))[0]
         try:
             await self._kube.create("Event", self._body(happening, count))
         except Conflict:
-            again = {"count": max(2, count), "lastTimestamp": _now()}
-            await self._kube.patch("Event", happening.about.namespace, happening.name, again)
+            if not unsure:
+                await self._count_up(happening, count)
         except NotFound:
             logger.debug("namespace %s is gone", happening.about.namespace)
+
+    async def _count_up(self, happening: Happening, count: int) -> None:
+        again = {"count": max(2, count), "lastTimestamp": _now()}
+        try:
+            await self._kube.patch("Event", happening.about.namespace, happening.name, again)
+        except NotFound as error:
+            raise TryAgain(f"the Event of last time has expired: {error}") from error
 
     def _body(self, happening: Happening, count: int) -> Manifest:
         about, now = happening.about, _now()

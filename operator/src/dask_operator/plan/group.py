@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from dask_operator_api.kinds import Kind
+
 from dask_operator.desired import worker_metadata
 from dask_operator.observed import ClusterView, GroupView, PodView
 from dask_operator.plan import replacement, rollout
@@ -13,6 +15,11 @@ from dask_operator.plan.world import GroupObserved, GroupPlan, Removal, sooner
 def belongs(group: GroupView, cluster: ClusterView | None) -> bool:
     """Whether workers may be made for ``group``: its cluster is there, is not going, and owns it."""
     return cluster is not None and not cluster.deleting and not group.deleting and group.owner == cluster.uid
+
+
+def is_foreign(group: GroupView, cluster: ClusterView) -> bool:
+    """Whether a group is controlled by something that is no cluster; one that an earlier cluster had goes with that."""
+    return group.owner not in ("", cluster.uid) and group.owner_kind != Kind.CLUSTER.value
 
 
 def plan_group(seen: GroupObserved) -> GroupPlan:

@@ -79,9 +79,9 @@ def failures(
 def delay(known: tuple[Failure, ...], template: str, wall: float) -> float:
     """Seconds to wait before a worker is replaced: 0 at first, then longer with each round of short lives.
 
-    Another ``template`` (its digest) starts anew.
+    Workers that ended within one second are one round; another ``template`` (its digest) starts anew.
     """
-    ends = [failure.at for failure in known if failure.short and failure.template == template]
+    ends = {float(int(failure.at)) for failure in known if failure.short and failure.template == template}
     return backoff.delay(ends, wall)
 
 

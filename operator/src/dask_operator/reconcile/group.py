@@ -10,7 +10,7 @@ from dask_operator.desired import image_in_force, worker_digest, worker_metadata
 from dask_operator.errors import ApiError, Conflict, NotFound, Refused, TryAgain, Uncertain
 from dask_operator.observed import ClusterView, GroupView, PodView
 from dask_operator.plan.drains import drains_in_status
-from dask_operator.plan.group import belongs, plan_group
+from dask_operator.plan.group import belongs, is_foreign, plan_group
 from dask_operator.plan.world import GroupObserved, GroupPlan, Removal, blocked_before, sooner
 from dask_operator.reconcile.asking import stuck, with_logs
 from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry, in_parallel, names_of
@@ -36,7 +36,13 @@ async def reconcile_group(context: Context, key: Key) -> float | None:
     if group.deleting:
         return None
     if cluster is None:
-        return await _wait_for_cluster(context, key, group)
+        message = f"there is no DaskCluster {group.spec.cluster} in namespace {group.namespace} yet"
+        return await _wait(context, key, group, Reason.CLUSTER_NOT_FOUND, message)
+    if is_foreign(group, cluster):
+        message = (
+            f"it is owned by another object (a {group.owner_kind}), and a cluster takes none from others"
+        )
+        return await _wait(context, key, group, Reason.NAME_CONFLICT, message)
     if not belongs(group, cluster) or not cluster.status.get("image"):
         return None
     try:
@@ -47,9 +53,9 @@ async def reconcile_group(context: Context, key: Key) -> float | None:
         raise as_retry(error) from error
 
 
-async def _wait_for_cluster(context: Context, key: Key, group: GroupView) -> float | None:
-    message = f"there is no DaskCluster {group.spec.cluster} in namespace {group.namespace} yet"
-    status = waiting_status(group, Reason.CLUSTER_NOT_FOUND, message, context.wall())
+async def _wait(context: Context, key: Key, group: GroupView, reason: Reason, message: str) -> float | None:
+    """Say why the group has no workers."""
+    status = waiting_status(group, reason, message, context.wall())
     try:
         return await context.write_status(key, group, status)
     except NotFound:
