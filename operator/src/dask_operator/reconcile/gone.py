@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5
 """Seconds between two looks whether a call has ended."""
 
+BUSY_SECONDS = 30.0
+"""A call that takes longer than this is no reason to wait."""
+
 AGAIN_SECONDS = 10.0
 """Seconds until what a call has not taken is tried again."""
 
@@ -32,7 +35,7 @@ async def clear_away(context: Context, key: Key, living: str) -> float | None:
     context.forget_cleared(AGAIN_SECONDS)
     left = leftovers(pods, living)
     for leftover in left:
-        if leftover not in context.cleared:
+        if leftover not in context.cleared and key not in context.clearing:
             context.cleared[leftover] = context.clock()
             context.clearing[key] = context.clock()
             context.in_background(_delete(context, key, leftover))
@@ -49,7 +52,7 @@ def makes_room(context: Context, key: Key) -> float | None:
     Pods themselves, with their grace periods, are not waited for.
     """
     began = context.clearing.get(key)
-    return LOOK_SECONDS if began is not None and context.clock() - began < AGAIN_SECONDS else None
+    return LOOK_SECONDS if began is not None and context.clock() - began < BUSY_SECONDS else None
 
 
 async def _delete(context: Context, key: Key, leftover: Leftover) -> None:
