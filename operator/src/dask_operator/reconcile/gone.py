@@ -34,11 +34,10 @@ async def clear_away(context: Context, key: Key, living: str) -> float | None:
     pods = context.store.pods_of(key.namespace, key.name)
     context.forget_cleared(AGAIN_SECONDS)
     left = leftovers(pods, living)
-    for leftover in left:
-        if leftover not in context.cleared and key not in context.clearing:
-            context.cleared[leftover] = context.clock()
-            context.clearing[key] = context.clock()
-            context.in_background(_delete(context, key, leftover))
+    due = [leftover for leftover in left if leftover not in context.cleared]
+    if due and key not in context.clearing:
+        context.clearing[key] = context.clock()
+        context.in_background(_delete_all(context, key, due))
     if not pods:
         return None
     forced = await _force(context, [pod for pod in pods if pod.cluster_uid not in ("", living)])
@@ -55,19 +54,28 @@ def makes_room(context: Context, key: Key) -> float | None:
     return LOOK_SECONDS if began is not None and context.clock() - began < BUSY_SECONDS else None
 
 
-async def _delete(context: Context, key: Key, leftover: Leftover) -> None:
-    """Delete the Pods of a group, unless the group as it is now says that it was left behind on purpose.
+async def _delete_all(context: Context, key: Key, due: list[Leftover]) -> None:
+    """Delete the Pods of some groups.
 
-    What the watches have told may be older than the end of the cluster: the group is asked for anew. Where the call
-    fails or is cut short, what it has left is tried again, and garbage collection goes on meanwhile.
+    Where a call fails or is cut short, what it has left is tried again, and garbage collection goes on meanwhile.
     """
     try:
-        if goes_with_cluster(await _group(context, key.namespace, leftover), leftover):
-            await context.kube.delete_selected("Pod", key.namespace, leftover.selector)
+        for leftover in due:
+            context.cleared[leftover] = context.clock()
+            await _delete(context, key.namespace, leftover)
     except ApiError as error:
-        logger.warning("deleting what is left of %s in %s: %s", leftover.group, key.namespace, error)
+        logger.warning("deleting what is left of %s: %s", key, error)
     finally:
         context.clearing.pop(key, None)
+
+
+async def _delete(context: Context, namespace: str, leftover: Leftover) -> None:
+    """Delete the Pods of a group, unless the group as it is now says that it was left behind on purpose.
+
+    What the watches have told may be older than the end of the cluster: the group is asked for anew.
+    """
+    if goes_with_cluster(await _group(context, namespace, leftover), leftover):
+        await context.kube.delete_selected("Pod", namespace, leftover.selector)
 
 
 async def _group(context: Context, namespace: str, leftover: Leftover) -> GroupView | None:
