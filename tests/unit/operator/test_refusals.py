@@ -19,6 +19,8 @@ CLUSTER = Key(Kind.CLUSTER, "ns", "c")
 class Refusing(World):
     """A cluster without its objects, in a namespace where nothing of some kinds can be made."""
 
+    words = "is forbidden because it is being terminated"
+
     def __init__(self, *kinds: str) -> None:
         super().__init__(1)
         self.asked: Counter[str] = Counter()
@@ -31,7 +33,7 @@ class Refusing(World):
     async def _create(self, kind: str, body: Manifest) -> Any:
         self.asked[kind] += 1
         if kind in self._refused:
-            raise Refused("is forbidden because it is being terminated", 403, kind)
+            raise Refused(self.words, 403, kind)
         return await self._make(kind, body)
 
     def check_number_of_pods(self) -> None:
@@ -66,3 +68,26 @@ def test_what_is_not_refused_is_made_all_the_same() -> None:
     world = asyncio.run(live())
     assert ("Pod", "c-scheduler") in world.kube.objects
     assert ("DaskWorkerGroup", "c-default") in world.kube.objects
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [
+        ("forbidden: error looking up service account ns/default: serviceaccount not found", 2),
+        ("forbidden: exceeded quota: few", 10),
+        ("spec.containers[0].image: Required value", 60),
+    ],
+)
+def test_what_may_be_over_soon_is_tried_again_soon(words: str, seconds: float) -> None:
+    async def live() -> list[int]:
+        world = Refusing("Pod")
+        world.words = words
+        asked = []
+        await world.passes(2)
+        for age in (seconds - 1, 2):
+            world.seconds += age
+            await reconcile(world.context, CLUSTER)
+            asked.append(world.asked["Pod"])
+        return asked
+
+    assert asyncio.run(live()) == [1, 2]

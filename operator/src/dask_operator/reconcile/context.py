@@ -29,6 +29,9 @@ REFUSED_SECONDS = 60.0
 GONE_SECONDS = 1.0
 """Seconds until another look after something was gone: mostly the object itself, and the news is on its way."""
 
+ACCOUNT_SECONDS = 2.0
+"""The same for a service account that is not there yet."""
+
 PASSING_SECONDS = 10.0
 """The same for what others can mend: a quota, a name that is taken."""
 
@@ -104,10 +107,8 @@ class Context:
         """Remember a refusal, and tell it in an Event, unless everything there is about to go anyway."""
         if not error.is_terminating:
             self.recorder.tell(about, _reason(reason, error), str(error), warning=True)
-        passing = error.is_quota or isinstance(error, NameTaken)
-        seconds = PASSING_SECONDS if passing or error.is_terminating else REFUSED_SECONDS
         problem = Problem(_reason(reason, error), str(error), error.kind)
-        remembered = _Remembered(problem, generations, self.clock() + seconds)
+        remembered = _Remembered(problem, generations, self.clock() + _pause(error))
         self._problems.setdefault(key, {})[error.kind] = remembered
 
     def settle(self, group_uid: str, numbers: set[int]) -> None:
@@ -188,6 +189,14 @@ class Context:
         if age < interval:
             return interval - age
         return self.desk.ask(scheduler, key)
+
+
+def _pause(error: Refused) -> float:
+    """Seconds until what was refused is tried again although nobody has edited anything."""
+    if error.lacks_account:
+        return ACCOUNT_SECONDS
+    passing = error.is_quota or error.is_terminating or isinstance(error, NameTaken)
+    return PASSING_SECONDS if passing else REFUSED_SECONDS
 
 
 def _reason(reason: Reason, error: Refused) -> Reason:
