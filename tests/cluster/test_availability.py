@@ -33,7 +33,10 @@ from tests.support.outage import (
 )
 
 # A component that is started here goes on when the tests are over.
-pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),
+]
 
 FAKE = {"spec": fake_worker_pods(), "drainTimeoutSeconds": 0}
 SEED = 20261122

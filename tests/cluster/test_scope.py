@@ -18,6 +18,8 @@ VALUES = CHART / "ci" / "local-values.yaml"
 RELEASE = "second"
 FIRST = f"{NAMESPACE}/{DEPLOYMENT}"
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def elsewhere() -> Iterator[str]:

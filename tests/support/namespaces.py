@@ -20,7 +20,15 @@ _CLEARED = (
     "events",
 )
 
-_free = deque(WATCHED)
+
+def _share() -> tuple[str, ...]:
+    """Those of the watched namespaces that are for this process, of several that test side by side."""
+    of_many = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    mine = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return WATCHED[mine::of_many]
+
+
+_free = deque(_share())
 
 
 @contextmanager
