@@ -1,5 +1,7 @@
 """One pass over a cluster."""
 
+from collections.abc import Collection
+
 from dask_operator_api import labels, names
 from dask_operator_api.conditions import Reason
 from dask_operator_api.kinds import Kind
@@ -70,12 +72,13 @@ def _observe(context: Context, cluster: ClusterView) -> ClusterObserved:
 async def _pass(context: Context, key: Key, seen: ClusterObserved) -> float | None:
     cluster = seen.cluster
     plan = plan_cluster(seen, context.defaults)
-    problems, retry = context.problems(key, (cluster.generation,))
-    told, soon = await _find_out(context, seen, problems[0] if problems else None)
+    refused, retry = context.refusals.waiting(key, (cluster.generation,))
+    problem = next(iter(context.refusals.told(key, {act.kind for act in plan.acts})), None)
+    told, soon = await _find_out(context, seen, problem)
     status = cluster_status(seen, plan, told)
     _tell_lives(context, cluster, status)
     again = await context.write_status(key, cluster, status, urgent=_urgent(cluster, status))
-    retry = sooner(retry, await _carry_out(context, key, seen, plan, problems))
+    retry = sooner(retry, await _carry_out(context, key, seen, plan, refused))
     _retire(context, key, seen, plan)
     return sooner(again, retry, soon, plan.again, _ask(context, key, seen, plan))
 
@@ -118,7 +121,7 @@ def _tell_lives(context: Context, cluster: ClusterView, status: Manifest) -> Non
 
 
 async def _carry_out(
-    context: Context, key: Key, seen: ClusterObserved, plan: ClusterPlan, problems: tuple[Problem, ...]
+    context: Context, key: Key, seen: ClusterObserved, plan: ClusterPlan, refused: Collection[str]
 ) -> float | None:
     """Do what was planned, but for what the API server has just refused."""
 
@@ -128,8 +131,9 @@ async def _carry_out(
         except Refused as error:
             error.kind = item.kind
             raise
+        if not isinstance(item, Delete):
+            context.refusals.accepted(key, item.kind)
 
-    refused = {problem.kind for problem in problems}
     acts = [item for item in plan.acts if isinstance(item, Delete) or item.kind not in refused]
     try:
         await in_parallel(acts, act, len(acts))

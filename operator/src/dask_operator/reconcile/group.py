@@ -88,11 +88,11 @@ def _observe(context: Context, group: GroupView, cluster: ClusterView, held: boo
 
 
 async def _pass(context: Context, key: Key, group: GroupView, cluster: ClusterView) -> float | None:
-    problems, retry = context.problems(key, (group.generation, cluster.generation))
-    problem = problems[0] if problems else None
+    refused, retry = context.refusals.waiting(key, (group.generation, cluster.generation))
     room = makes_room(context, Key(Kind.CLUSTER, key.namespace, cluster.name))
-    seen = _observe(context, group, cluster, held=problem is not None or room is not None)
+    seen = _observe(context, group, cluster, held=bool(refused) or room is not None)
     plan = plan_group(seen)
+    problem = next(iter(context.refusals.told(key, ("Pod",) if plan.create else ())), None)
     plan = replace(plan, failures=await with_logs(context, plan.failures, seen.pods))
     trouble, soon = await stuck(context, seen.pods)
     leaving = {drain.uid for drain in plan.drains}
@@ -177,6 +177,7 @@ async def _create(
         generations = (seen.group.generation, cluster.generation)
         context.refuse(key, seen.group, generations, Reason.POD_REFUSED, error)
         return 0.0
+    context.refusals.accepted(key, "Pod")
     context.recorder.tell(
         seen.group, "WorkersCreated", f"created {len(plan.create)} workers, up to number {plan.last_index}"
     )
