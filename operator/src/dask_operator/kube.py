@@ -5,6 +5,7 @@ Objects go in and come out as plain dicts. Every failure is one of the kinds in 
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -55,27 +56,41 @@ class Listing:
     version: int
 
 
+Called = Callable[[str, int | None], None]
+
+
+def _uncounted(_verb: str, _code: int | None) -> None:
+    """Nobody counts."""
+
+
 class Kube:
     """Calls to the API server. Make one with :meth:`connect`; close it at the end.
 
     Writes pass ``fence``, and none is under way any more when it closes.
     """
 
-    def __init__(self, client: ApiClient, fence: Fence, agent: str) -> None:
+    def __init__(self, client: ApiClient, fence: Fence, agent: str, called: Called = _uncounted) -> None:
         self._client = client
         self._fence = fence
         self._agent = agent
+        self._called = called
 
     @classmethod
-    async def connect(cls, fence: Fence, agent: str, connections: int = CONNECTIONS) -> "Kube":
+    async def connect(
+        cls, fence: Fence, agent: str, connections: int = CONNECTIONS, called: Called = _uncounted
+    ) -> "Kube":
         """Use the Pod's service account, or outside a Pod the kubeconfig that ``KUBECONFIG`` names.
 
-        ``agent`` is what the API server's audit log calls this process.
+        Args:
+            fence: what writes have to pass.
+            agent: what the API server's audit log calls this process.
+            connections: how many at one time.
+            called: told of every call: the HTTP verb, and the answer's status, or None where none came.
         """
         client = ApiClient(await _configuration())
         rest = client.rest_client
         rest.pool_manager = transport.session(fence, rest.ssl_context, connections)
-        return cls(client, fence, agent)
+        return cls(client, fence, agent, called)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -223,9 +238,11 @@ class Kube:
             if seconds <= 0:
                 raise NotLeading(transport.CLOSED)
         timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=5.0)
+        code: int | None = None
         try:
             response = await self._client.call_api(verb, url, headers, body, None, timeout)
             text = await response.read()
+            code = response.status
         except transport.NotSent as error:
             raise NotLeading(str(error)) from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -233,6 +250,8 @@ class Kube:
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             what = f"{verb} {path.partition('?')[0]}: no answer: {error or type(error).__name__}"
             raise (TryAgain(what) if verb == "GET" else Uncertain(what)) from error
+        finally:
+            self._called(verb, code)
         return _checked(verb, response.status, dict(response.headers), text)
 
 

@@ -44,6 +44,8 @@ class Context:
     """Monotonic seconds."""
     wall: Callable[[], float]
     """Seconds since the epoch."""
+    refused: Callable[[str], None] = lambda _reason: None
+    """Told of the reason of everything that the API server refuses."""
     uncertain: dict[str, set[int]] = field(default_factory=dict)
     """Group uid → numbers of workers of whose creation nobody knows the outcome."""
     cleared: dict[Leftover, float] = field(default_factory=dict)
@@ -74,6 +76,7 @@ class Context:
     ) -> None:
         """Remember a refusal, and tell it in an Event, unless everything there is about to go anyway."""
         problem = self.refusals.remember(key, generations, reason, error)
+        self.refused(problem.reason.value)
         if not error.is_terminating:
             self.recorder.tell(about, problem.reason, problem.message, warning=True)
 
