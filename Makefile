@@ -59,6 +59,12 @@ images: ## Build the images and hand them to the cluster
 	$(LOCALCLUSTER) image localhost/dask:dev --file examples/dask-image/Dockerfile \
 		--input uv.lock --input pyproject.toml > build/image-dask
 
+.PHONY: plugin-image
+plugin-image: images ## Build the operator's image with the example plugin in it, and hand it to the cluster
+	$(LOCALCLUSTER) image localhost/dask-operator-with-plugin:dev --file examples/plugin/Dockerfile \
+		--arg OPERATOR=localhost/dask-operator:dev --input examples/plugin \
+		--input api --input operator --input uv.lock --input pyproject.toml > build/image-plugin
+
 .PHONY: install
 install: images ## Put the current images and chart into the cluster
 	@./localcluster/install "$(RELEASE)"

@@ -117,7 +117,7 @@ async def assemble(settings: Settings) -> Parts:
         aside, settings.namespace, settings.release, me, fence, boot_seconds, _notes(territory)
     )
     hearing = Hearing()
-    watches = Watches(lambda event: keeper.heard(event), fence, agent)
+    watches = Watches(lambda event: keeper.heard(event), fence, agent, settings.plugins_unlabelled)
     survey = Survey(kube, intake, territory, hearing, lambda: watches.running, time.monotonic)
     keeper = Keeper(watches, hearing, intake, survey, territory, leadership.steady_seconds, time.monotonic)
     # What the watches missed meanwhile is not waited for.

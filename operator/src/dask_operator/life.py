@@ -5,7 +5,7 @@ import logging
 import signal
 from contextlib import suppress
 
-from dask_operator import __version__, definitions, health
+from dask_operator import __version__, definitions, health, plugins
 from dask_operator.assembly import Parts, assemble
 from dask_operator.errors import ApiError, NotFound
 from dask_operator.settings import Settings
@@ -28,10 +28,12 @@ async def run(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT.
 
     Raises:
+        PluginFailed: a plugin cannot be imported, and the settings want it.
         Unfit: the operator must not run here.
         LeadershipLost: another operator leads: the process must end at once.
         WatchesHang: the same, for another reason.
     """
+    plugins.load(settings.plugins_must_load, settings.plugins_unlabelled)
     parts = await assemble(settings)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

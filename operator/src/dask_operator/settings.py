@@ -43,6 +43,12 @@ class Settings:
     disruption_budget: bool = False
     """Whether schedulers whose cluster does not say get a PodDisruptionBudget (``dask.scheduler.disruptionBudget``)."""
 
+    plugins_must_load: bool = False
+    """Whether a plugin that cannot be imported stops the operator (``operator.plugins.mustLoad``)."""
+
+    plugins_unlabelled: tuple[str, ...] = ()
+    """Kinds (``pods``, ``services``) that plugins see whole, not by our labels (``operator.plugins.unlabelled``)."""
+
     identity: str = "dask-operator"
     """Who reports Events: the operator's Pod."""
 
@@ -73,6 +79,8 @@ class Settings:
             pod_creates=int(_number(env, "POD_CREATES", cls.pod_creates, 1)),
             watch_namespaces=_names(env, "WATCH_NAMESPACES"),
             disruption_budget=_choice(env, "DISRUPTION_BUDGET", "false", ("true", "false")) == "true",
+            plugins_must_load=_choice(env, "PLUGINS_MUST_LOAD", "false", ("true", "false")) == "true",
+            plugins_unlabelled=_names(env, "PLUGINS_UNLABELLED"),
             identity=env.get("POD_NAME") or cls.identity,
             pod_uid=env.get("POD_UID") or cls.pod_uid,
             namespace=env.get("POD_NAMESPACE") or cls.namespace,

@@ -34,6 +34,10 @@ What the operator does in a namespace that it looks after.
 - apiGroups: [""]
   resources: [events]
   verbs: [list, create, patch]
+{{- with .Values.operator.extraRules }}
+# For plugins.
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{/*
