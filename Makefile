@@ -62,7 +62,7 @@ images: ## Build the images and hand them to the cluster
 .PHONY: plugin-image
 plugin-image: images ## Build the operator's image with the example plugin in it, and hand it to the cluster
 	$(LOCALCLUSTER) image localhost/dask-operator-with-plugin:dev --file examples/plugin/Dockerfile \
-		--arg OPERATOR=localhost/dask-operator:dev --input examples/plugin \
+		--build-arg OPERATOR=localhost/dask-operator:dev --input examples/plugin \
 		--input api --input operator --input uv.lock --input pyproject.toml > build/image-plugin
 
 .PHONY: install

@@ -1,6 +1,6 @@
 """One pass over a cluster."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from dask_operator_api import labels, names
 from dask_operator_api.conditions import Reason
@@ -16,6 +16,7 @@ from dask_operator.plan.world import sooner
 from dask_operator.reconcile.asking import last_lines, stuck
 from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry, in_parallel, names_of
 from dask_operator.reconcile.gone import clear_away
+from dask_operator.reconcile.living import is_living
 from dask_operator.status import Told, cluster_status
 from dask_operator.status.conditions import Problem, connecting_for, lonely
 from dask_operator.status.scheduler import new_end
@@ -135,6 +136,8 @@ async def _carry_out(
             context.refusals.accepted(key, item.kind)
 
     acts = [item for item in plan.acts if isinstance(item, Delete) or item.kind not in refused]
+    if _replaces(seen.cluster, acts) and not await is_living(context, Kind.CLUSTER, seen.cluster):
+        return GONE_SECONDS
     try:
         await in_parallel(acts, act, len(acts))
     except Refused as error:
@@ -142,6 +145,13 @@ async def _carry_out(
         context.refuse(key, seen.cluster, (seen.cluster.generation,), reason, error)
         return 0.0
     return None
+
+
+def _replaces(cluster: ClusterView, acts: Sequence[Act]) -> bool:
+    """Whether something is created again that the cluster had before."""
+    return bool(section(cluster.status, "scheduler").get("podUID")) and any(
+        isinstance(act, Create) for act in acts
+    )
 
 
 async def _act(context: Context, cluster: ClusterView, item: Act) -> None:

@@ -16,6 +16,7 @@ from dask_operator.plan.world import GroupObserved, GroupPlan, Removal, blocked_
 from dask_operator.reconcile.asking import stuck, with_logs
 from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry, in_parallel, names_of
 from dask_operator.reconcile.gone import makes_room
+from dask_operator.reconcile.living import is_living
 from dask_operator.status import group_status, waiting_status
 from dask_operator.status.conditions import connecting_for, lonely
 from dask_operator.store import Key
@@ -104,6 +105,8 @@ async def _pass(context: Context, key: Key, group: GroupView, cluster: ClusterVi
     await _remove(context, seen, plan)
     await _relabel(context, seen, plan)
     if plan.create:
+        if plan.last_index > len(plan.create) and not await is_living(context, Kind.WORKER_GROUP, group):
+            return GONE_SECONDS
         retry = await _create(context, key, cluster, seen, plan)
     _retire(context, key, seen, plan)
     return sooner(again, retry, soon, room, plan.again, _ask(context, key, seen, plan))
