@@ -178,6 +178,19 @@ def test_deleted_pods_are_replaced_within_5_seconds(namespace: str) -> None:
         assert client.submit(sum, [4, 5]).result(timeout=30) == 9
 
 
+def test_a_cluster_without_work_is_deleted_after_its_idle_timeout_and_the_event_says_why(
+    namespace: str,
+) -> None:
+    apply(namespace, dask_cluster("idle", 1, idleTimeout=8))
+    wait_connected(namespace, "idle", 1)
+    with dask_client(namespace, "idle") as client:
+        assert client.submit(sum, [1, 2]).result(timeout=30) == 3
+    eventually("the cluster to go", lambda: get(namespace, "daskcluster", "idle") is None, 60)
+    told = [item["message"] for item in events(namespace, "idle") if item["reason"] == "Deleted"]
+    assert any("8 s without work" in message for message in told), told
+    eventually("its Pods to go", lambda: not list_objects(namespace, "pods"), 60)
+
+
 def test_deleted_objects_come_back(namespace: str) -> None:
     apply(namespace, dask_cluster("back", 1, worker=FAKE))
     _ready_workers(namespace, "back", 1)

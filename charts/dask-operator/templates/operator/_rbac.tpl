@@ -2,10 +2,10 @@
 What the operator does in a namespace that it looks after.
 */}}
 {{- define "dask-operator.operator.rules" -}}
-# Patched to take off the finalizer another operator may have left there.
+# Patched to take off the finalizer another operator may have left there; deleted after spec.idleTimeout.
 - apiGroups: [kubernetes.dask.org]
   resources: [daskclusters]
-  verbs: [get, list, watch, patch]
+  verbs: [get, list, watch, patch, delete]
 # Every cluster has a default group, which is created; the others are adopted by a patch.
 - apiGroups: [kubernetes.dask.org]
   resources: [daskworkergroups]
