@@ -16,6 +16,7 @@ from dask_operator.kube import Kube
 from dask_operator.leadership import Leadership
 from dask_operator.metrics import Gauges, Metrics
 from dask_operator.observed.pods import worker_states
+from dask_operator.pace import Pace
 from dask_operator.queue import KeyedQueue
 from dask_operator.reconcile import Context, reconcile
 from dask_operator.recorder import Recorder
@@ -95,7 +96,7 @@ async def assemble(settings: Settings) -> Parts:
     fence = Fence()
     metrics = Metrics()
     agent = f"dask-operator/{__version__} ({settings.identity})"
-    kube = await Kube.connect(fence, agent, called=metrics.called)
+    kube = await Kube.connect(fence, agent, called=metrics.called, pace=Pace(settings.calls_per_second))
     aside = await Kube.connect(Fence.always_open(), agent, ASIDE_CONNECTIONS, metrics.called)
     schedulers = DaskSchedulers()
     store = Store()

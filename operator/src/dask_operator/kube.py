@@ -20,6 +20,7 @@ from kubernetes.aio.client.configuration import Configuration
 from dask_operator import transport
 from dask_operator.errors import ApiError, Conflict, NotFound, NotLeading, Refused, TryAgain, Uncertain
 from dask_operator.fence import Fence
+from dask_operator.pace import Pace
 
 REQUEST_SECONDS = 15.0
 LIST_SECONDS = 60.0
@@ -69,15 +70,28 @@ class Kube:
     Writes pass ``fence``, and none is under way any more when it closes.
     """
 
-    def __init__(self, client: ApiClient, fence: Fence, agent: str, called: Called = _uncounted) -> None:
+    def __init__(
+        self,
+        client: ApiClient,
+        fence: Fence,
+        agent: str,
+        called: Called = _uncounted,
+        pace: Pace | None = None,
+    ) -> None:
         self._client = client
         self._fence = fence
         self._agent = agent
         self._called = called
+        self._pace = pace or Pace(0)
 
     @classmethod
     async def connect(
-        cls, fence: Fence, agent: str, connections: int = CONNECTIONS, called: Called = _uncounted
+        cls,
+        fence: Fence,
+        agent: str,
+        connections: int = CONNECTIONS,
+        called: Called = _uncounted,
+        pace: Pace | None = None,
     ) -> "Kube":
         """Use the Pod's service account, or outside a Pod the kubeconfig that ``KUBECONFIG`` names.
 
@@ -86,11 +100,12 @@ class Kube:
             agent: what the API server's audit log calls this process.
             connections: how many at one time.
             called: told of every call: the HTTP verb, and the answer's status, or None where none came.
+            pace: how fast calls are made; without bound unless given.
         """
         client = ApiClient(await _configuration())
         rest = client.rest_client
         rest.pool_manager = transport.session(fence, rest.ssl_context, connections)
-        return cls(client, fence, agent, called)
+        return cls(client, fence, agent, called, pace)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -230,6 +245,7 @@ class Kube:
         content_type: str = "application/json",
         seconds: float = REQUEST_SECONDS,
     ) -> bytes:
+        await self._pace.turn()
         headers = {"Content-Type": content_type, "Accept": "application/json", "User-Agent": self._agent}
         await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, verb, body)
         url = self._client.configuration.host + path

@@ -37,6 +37,9 @@ class Settings:
     pod_creates: int = 16
     """Pods of one group created at one time (``operator.parallelCreates``)."""
 
+    calls_per_second: float = 400.0
+    """Calls to the API server a second, watches and the Lease aside; 0: no bound (``operator.callsPerSecond``)."""
+
     watch_namespaces: tuple[str, ...] = ()
     """The namespaces to look after; empty for all (``watchNamespaces``)."""
 
@@ -77,6 +80,7 @@ class Settings:
             resync_seconds=_number(env, "RESYNC_SECONDS", cls.resync_seconds, 10),
             concurrency=int(_number(env, "CONCURRENCY", cls.concurrency, 1)),
             pod_creates=int(_number(env, "POD_CREATES", cls.pod_creates, 1)),
+            calls_per_second=_number(env, "CALLS_PER_SECOND", cls.calls_per_second, 0),
             watch_namespaces=_names(env, "WATCH_NAMESPACES"),
             disruption_budget=_choice(env, "DISRUPTION_BUDGET", "false", ("true", "false")) == "true",
             plugins_must_load=_choice(env, "PLUGINS_MUST_LOAD", "false", ("true", "false")) == "true",

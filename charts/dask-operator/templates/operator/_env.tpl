@@ -20,6 +20,7 @@ here, because the API server would refuse it with less to say.
   (dict "name" "DASK_OPERATOR_RESYNC_SECONDS" "value" (.Values.operator.resyncSeconds | int64 | toString))
   (dict "name" "DASK_OPERATOR_CONCURRENCY" "value" (.Values.operator.concurrency | int64 | toString))
   (dict "name" "DASK_OPERATOR_POD_CREATES" "value" (.Values.operator.parallelCreates | int64 | toString))
+  (dict "name" "DASK_OPERATOR_CALLS_PER_SECOND" "value" (.Values.operator.callsPerSecond | int64 | toString))
 }}
 {{- $seen := dict }}
 {{- range $env }}
