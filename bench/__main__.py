@@ -2,9 +2,9 @@
 
 import argparse
 
-from bench import api_calls, first_result
+from bench import api_calls, first_result, sizing
 
-BENCHMARKS = {"api-calls": api_calls.run, "first-result": first_result.run}
+BENCHMARKS = {"api-calls": api_calls.run, "first-result": first_result.run, "sizing": sizing.run}
 
 
 def main() -> None:
