@@ -90,7 +90,7 @@ async def side_by_side(work: Iterable[Awaitable[object]]) -> None:
 
 
 def cluster(run: str, name: str, workers: int) -> Tree:
-    """A DaskCluster on fake nodes, whose Pods belong to a measurement. None of them waits for a scheduler: none answers."""
+    """A DaskCluster on fake nodes, where no scheduler answers. Its Pods belong to a measurement."""
     mine = {"labels": {RUN: run}}
     worker = {"metadata": mine, "spec": fake_worker_pods(), "drainTimeoutSeconds": 0}
     scheduler = {"metadata": mine, "spec": fake_worker_pods()}
