@@ -100,3 +100,7 @@ test-all: test-unit cluster tools install ## Every test, the long ones too
 .PHONY: bench
 bench: venv cluster install ## The benchmarks
 	@python -m bench
+	$(LOCALCLUSTER) up --client-limits raised
+	python -m bench sizing
+	$(LOCALCLUSTER) up --client-limits default
+	python -m bench.table
