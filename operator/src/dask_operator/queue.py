@@ -6,6 +6,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from dask_operator import passes
 from dask_operator.errors import TryAgain
 from dask_operator.store import Key
 
@@ -119,7 +120,8 @@ class KeyedQueue:
                 return
             self._running[key] = self._queued.pop(key)
             try:
-                await self._once(key)
+                with passes.over(str(key)):
+                    await self._once(key)
             finally:
                 del self._running[key]
                 if key in self._again:

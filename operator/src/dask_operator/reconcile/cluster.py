@@ -7,6 +7,7 @@ from dask_operator_api.conditions import Reason
 from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest, section
 
+from dask_operator import passes
 from dask_operator.errors import ApiError, Conflict, NameTaken, NotFound, Refused
 from dask_operator.intake import is_watched
 from dask_operator.observed import ClusterView
@@ -32,6 +33,8 @@ async def reconcile_cluster(context: Context, key: Key) -> float | None:
     if cluster is None:
         context.forget(key)
     try:
+        if cluster is not None:
+            passes.found(cluster.generation)
         later = await clear_away(context, key, cluster.uid if cluster is not None else "")
         if cluster is None or cluster.deleting or not _has_good_name(context, cluster):
             return later

@@ -7,6 +7,7 @@ from dask_operator_api.conditions import ConditionType, Reason
 from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import items
 
+from dask_operator import passes
 from dask_operator.desired import image_in_force, worker_digest, worker_metadata, worker_pod
 from dask_operator.errors import ApiError, Conflict, NotFound, Refused, TryAgain, Uncertain
 from dask_operator.observed import ClusterView, GroupView, PodView
@@ -35,6 +36,7 @@ async def reconcile_group(context: Context, key: Key) -> float | None:
     if group is None:
         context.forget(key)
         return None
+    passes.found(group.generation)
     cluster = context.store.cluster(group.namespace, group.spec.cluster)
     if group.deleting:
         return None
