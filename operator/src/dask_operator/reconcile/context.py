@@ -50,8 +50,10 @@ class Context:
     """Group uid → numbers of workers of whose creation nobody knows the outcome."""
     cleared: dict[Leftover, float] = field(default_factory=dict)
     """Workers of clusters that are gone → when (monotonic seconds) they were last told to go."""
-    clearing: dict[Key, float] = field(default_factory=dict)
-    """Clusters → when (monotonic seconds) a call began that deletes what earlier ones of the name have left."""
+    clearing: set[Key] = field(default_factory=set)
+    """Clusters of whose name a call is deleting what earlier ones have left."""
+    vacating: dict[Key, float] = field(default_factory=dict)
+    """Clusters of whose name earlier ones have Pods that are about to go → since when (monotonic seconds)."""
     refusals: Refusals = field(init=False)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     _words: dict[str, tuple[float, str]] = field(default_factory=dict)
