@@ -56,6 +56,8 @@ images: ## Build the images and hand them to the cluster
 	@mkdir -p build
 	$(LOCALCLUSTER) image localhost/dask-operator:dev --file operator/Dockerfile \
 		--input api --input operator --input uv.lock --input pyproject.toml > build/image-operator
+	$(LOCALCLUSTER) image localhost/dask-operator-autoscaler:dev --file autoscaler/Dockerfile \
+		--input api --input autoscaler --input uv.lock --input pyproject.toml > build/image-autoscaler
 	$(LOCALCLUSTER) image localhost/dask:dev --file examples/dask-image/Dockerfile \
 		--input uv.lock --input pyproject.toml > build/image-dask
 

@@ -17,6 +17,7 @@ def granted(objects: list[Tree], kind: str, namespace: str | None) -> set[Right]
         Right(group, resource, verb, name)
         for item in objects
         if item["kind"] == kind and item["metadata"].get("namespace") == namespace
+        if item["metadata"]["labels"]["app.kubernetes.io/component"] == "operator"
         for rule in item["rules"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]

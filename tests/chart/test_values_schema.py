@@ -51,6 +51,8 @@ def test_only_labels_annotations_resource_names_and_global_are_open() -> None:
     by_nature = {at for at in open_ones if at[-1] in FREE_BY_NATURE}
     assert {dotted(at) for at in open_ones - by_nature} == {
         "global",
+        "autoscaler.resources.limits",
+        "autoscaler.resources.requests",
         "operator.resources.limits",
         "operator.resources.requests",
     }

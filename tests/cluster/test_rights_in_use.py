@@ -8,7 +8,7 @@ import yaml
 from dask_operator.claims import MARKER_RESOURCE
 from dask_operator.rights import Right
 
-from tests.support.audit import Call, calls
+from tests.support.audit import ACCOUNTS, Call, calls
 from tests.support.namespaces import WATCHED
 
 from .test_crds import ok, run
@@ -16,14 +16,21 @@ from .test_crds import ok, run
 ROLES = ("Role", "ClusterRole")
 
 
+@pytest.fixture(scope="module", params=ACCOUNTS)
+def part(request: pytest.FixtureRequest) -> str:
+    """Each part of the release that has rights."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def granted() -> set[Right]:
-    """What the installed release's roles allow, each verb on each resource, but for the mark of its scope."""
+def granted(part: str) -> set[Right]:
+    """What the installed release's roles allow a part of it, each verb on each resource, but for the mark of its scope."""
     manifest = ok(run("helm", "get", "manifest", "dask-operator", "--namespace", "dask-operator"))
     return {
         Right(group, resource, verb, name)
         for item in yaml.safe_load_all(manifest)
         if item and item["kind"] in ROLES
+        if item["metadata"]["labels"]["app.kubernetes.io/component"] == part
         for rule in item["rules"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]
@@ -34,10 +41,10 @@ def granted() -> set[Right]:
 
 
 @pytest.fixture(scope="module")
-def made(since: str) -> list[Call]:
-    """The operator's calls in this run that were about resources."""
-    found = [call for call in calls(since) if call.resource]
-    assert found, "the operator has made no call: run this after other tests"
+def made(since: str, part: str) -> list[Call]:
+    """The part's calls in this run that were about resources."""
+    found = [call for call in calls(since, part) if call.resource]
+    assert found, f"the {part} has made no call: run this after other tests"
     return found
 
 

@@ -8,7 +8,11 @@ import pytest
 
 from localcluster import paths
 
-ACCOUNT = "system:serviceaccount:dask-operator:dask-operator"
+ACCOUNTS = {
+    "operator": "system:serviceaccount:dask-operator:dask-operator",
+    "autoscaler": "system:serviceaccount:dask-operator:dask-operator-autoscaler",
+}
+"""The service accounts of the release, by the part of it that uses them."""
 READS = frozenset({"get", "list", "watch"})
 
 
@@ -34,17 +38,18 @@ class Call:
         return self.verb not in READS and not self.resource.startswith("selfsubject")
 
 
-def calls(since: str) -> Iterator[Call]:
-    """The calls of the operator's service account that arrived at ``since`` (``2026-01-02T03:04:05Z``) or later."""
+def calls(since: str, part: str = "operator") -> Iterator[Call]:
+    """The calls of the service account of a ``part`` of the release that arrived at ``since`` (``2026-01-02T03:04:05Z``) or later."""
     if not paths.audit_log().exists():
         pytest.skip("there is no audit log: not the local cluster")
+    account = ACCOUNTS[part]
     for log in paths.audit_logs():
         with log.open() as lines:
             for line in lines:
-                if ACCOUNT not in line:
+                if account not in line:
                     continue
                 entry = json.loads(line)
-                if entry["user"]["username"] == ACCOUNT and entry["requestReceivedTimestamp"] >= since:
+                if entry["user"]["username"] == account and entry["requestReceivedTimestamp"] >= since:
                     yield _call(entry)
 
 

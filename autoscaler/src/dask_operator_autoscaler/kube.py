@@ -71,19 +71,21 @@ class Kube:
         """Close all connections."""
         await self._session.close()
 
-    async def listing(self, kind: Kind) -> AsyncIterator[Chunk]:
-        """All objects of ``kind`` in all namespaces, some at a time."""
+    async def listing(self, kind: Kind, namespace: str = "") -> AsyncIterator[Chunk]:
+        """All objects of ``kind`` in a namespace, or in all, some at a time."""
         token = ""
         while True:
             query = {"limit": str(LIST_CHUNK), **({"continue": token} if token else {})}
-            answer = await self._call("GET", f"{_path(kind)}?{urlencode(query)}", seconds=LIST_SECONDS)
+            answer = await self._call(
+                "GET", f"{_path(kind, namespace)}?{urlencode(query)}", seconds=LIST_SECONDS
+            )
             metadata = section(answer, "metadata")
             yield Chunk(answer.get("items") or [], str(metadata.get("resourceVersion") or ""))
             token = str(metadata.get("continue") or "")
             if not token:
                 return
 
-    async def watch(self, kind: Kind, version: str) -> AsyncIterator[Change]:
+    async def watch(self, kind: Kind, version: str, namespace: str = "") -> AsyncIterator[Change]:
         """What changes after ``version``, until the server ends it.
 
         Raises:
@@ -96,7 +98,7 @@ class Kube:
             "timeoutSeconds": str(WATCH_SECONDS),
         }
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS)
-        url = f"{self._connection.host}{_path(kind)}?{urlencode(query)}"
+        url = f"{self._connection.host}{_path(kind, namespace)}?{urlencode(query)}"
         try:
             async with self._session.get(url, headers=self._headers(_JSON), timeout=timeout) as response:
                 if response.status != 200:

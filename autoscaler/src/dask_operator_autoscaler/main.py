@@ -43,7 +43,9 @@ async def run(settings: Settings) -> None:
     kube, schedulers, store = await Kube.connect(), Schedulers(), Store()
     visitor = Visitor(store, kube, schedulers, time.time, settings.identity)
     loop = Loop(store, visitor, time.monotonic, random.Random())
-    watching = Watching(kube, store, loop.touch, loop.look_around, time.monotonic)
+    watching = Watching(
+        kube, store, loop.touch, loop.look_around, time.monotonic, settings.watch_namespaces or ("",)
+    )
     server = await health.serve(
         settings.http_port,
         lambda: health.trouble(watching.age, loop.lateness),

@@ -26,6 +26,9 @@ class Settings:
     log_format: str = "console"
     """``console`` or ``json``."""
 
+    watch_namespaces: tuple[str, ...] = ()
+    """The namespaces to look after; empty for all."""
+
     identity: str = "dask-operator-autoscaler"
     """Who reports Events: the autoscaler's Pod."""
 
@@ -41,6 +44,7 @@ class Settings:
             http_port=_port(env, "HTTP_PORT", cls.http_port),
             log_level=_choice(env, "LOG_LEVEL", cls.log_level, LEVELS),
             log_format=_choice(env, "LOG_FORMAT", cls.log_format, FORMATS),
+            watch_namespaces=_names(env, "WATCH_NAMESPACES"),
             identity=env.get("POD_NAME") or cls.identity,
         )
 
@@ -50,6 +54,11 @@ def _port(env: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdigit() or not 0 < int(text) < 65536:
         raise SettingsError(f"{PREFIX}{name}={text!r} is not the number of a port")
     return int(text)
+
+
+def _names(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """The names in a list separated by commas, each once, in the order of the alphabet."""
+    return tuple(sorted({part.strip() for part in env.get(PREFIX + name, "").split(",") if part.strip()}))
 
 
 def _choice(env: Mapping[str, str], name: str, default: str, choices: tuple[str, ...]) -> str:

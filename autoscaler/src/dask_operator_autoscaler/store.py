@@ -45,10 +45,11 @@ class Shelf(Generic[View]):
         metadata = section(body, "metadata")
         self._take(str(metadata.get("namespace") or ""), str(metadata.get("name") or ""))
 
-    def keep_only(self, identities: Iterable[Identity]) -> None:
-        """Forget all other objects."""
+    def keep_only(self, identities: Iterable[Identity], space: str = "") -> None:
+        """Forget all other objects, of the namespace ``space`` if it is given."""
         for namespace, name in set(self._objects).difference(identities):
-            self._take(namespace, name)
+            if space in ("", namespace):
+                self._take(namespace, name)
 
     def get(self, namespace: str, name: str) -> View | None:
         """An object by name."""

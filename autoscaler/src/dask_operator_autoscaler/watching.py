@@ -14,6 +14,9 @@ from dask_operator_autoscaler.store import WATCHED, Identity, Store
 
 logger = logging.getLogger(__name__)
 
+Watch = tuple[Kind, str]
+"""A kind, and the namespace it is watched in; empty for all."""
+
 RETRY_SECONDS = 2.0
 LONGEST_RETRY_SECONDS = 30.0
 
@@ -28,6 +31,7 @@ class Watching:
         edited: told the cluster of each autoscaler that was made or edited, once everything was listed.
         listed: called after each full listing.
         clock: monotonic seconds.
+        spaces: the namespaces to watch; the empty name alone for all of them.
     """
 
     kube: Kube
@@ -35,12 +39,13 @@ class Watching:
     edited: Callable[[Identity], None]
     listed: Callable[[], None]
     clock: Callable[[], float]
-    _listed_at: dict[Kind, float] = field(default_factory=dict)
+    spaces: tuple[str, ...] = ("",)
+    _listed_at: dict[Watch, float] = field(default_factory=dict)
 
     @property
     def ready(self) -> bool:
         """Whether everything has been listed once."""
-        return len(self._listed_at) == len(WATCHED)
+        return len(self._listed_at) == len(WATCHED) * len(self.spaces)
 
     @property
     def age(self) -> float:
@@ -51,13 +56,14 @@ class Watching:
         """Watch all kinds until cancelled."""
         async with asyncio.TaskGroup() as group:
             for kind in WATCHED:
-                group.create_task(self._keep(kind))
+                for space in self.spaces:
+                    group.create_task(self._keep(kind, space))
 
-    async def _keep(self, kind: Kind) -> None:
+    async def _keep(self, kind: Kind, space: str) -> None:
         pause = RETRY_SECONDS
         while True:
             try:
-                await self._follow(kind, await self._list(kind))
+                await self._follow(kind, space, await self._list(kind, space))
                 pause = RETRY_SECONDS
             except Gone as error:
                 logger.debug("%s: %s", kind.plural, error)
@@ -66,20 +72,20 @@ class Watching:
                 await asyncio.sleep(pause)
                 pause = min(LONGEST_RETRY_SECONDS, pause * 2)
 
-    async def _list(self, kind: Kind) -> str:
+    async def _list(self, kind: Kind, space: str) -> str:
         version, present = "", set()
-        async for chunk in self.kube.listing(kind):
+        async for chunk in self.kube.listing(kind, space):
             version = chunk.version
             for body in chunk.items:
                 self._put(kind, body)
                 present.add(_identity(body))
-        self.store.shelf(kind).keep_only(present)
-        self._listed_at[kind] = self.clock()
+        self.store.shelf(kind).keep_only(present, space)
+        self._listed_at[kind, space] = self.clock()
         self.listed()
         return version
 
-    async def _follow(self, kind: Kind, version: str) -> None:
-        async for change in self.kube.watch(kind, version):
+    async def _follow(self, kind: Kind, space: str, version: str) -> None:
+        async for change in self.kube.watch(kind, version, space):
             if change.type == "DELETED":
                 self.store.shelf(kind).drop(change.body)
             elif change.type != "BOOKMARK":

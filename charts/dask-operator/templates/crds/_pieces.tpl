@@ -217,3 +217,48 @@ properties:
   worker:
     {{- include "dask-operator.crd.worker" . | nindent 4 }}
 {{- end }}
+
+{{/*
+How the number of workers may change in one direction; a string, "more" or "fewer", says which.
+*/}}
+{{- define "dask-operator.crd.scalingRules" -}}
+type: object
+description: When there are to be {{ . }} workers.
+properties:
+  stabilizationWindowSeconds:
+    type: integer
+    format: int32
+    minimum: 0
+    maximum: 3600
+    description: Seconds for which {{ . }} must have been wanted.
+  selectPolicy:
+    type: string
+    enum: [Max, Min, Disabled]
+    description: Which of several policies holds, or that the number never changes this way.
+  tolerance:
+    x-kubernetes-int-or-string: true
+    description: A change by at most this fraction of the workers is not made.
+  policies:
+    type: array
+    maxItems: 16
+    description: What is allowed at a time. Without any, a change of any size is.
+    items:
+      type: object
+      required: [type, value, periodSeconds]
+      properties:
+        type:
+          type: string
+          enum: [Pods, Percent]
+          description: What value counts.
+        value:
+          type: integer
+          format: int32
+          minimum: 1
+          description: How many workers, or per cent of them, at most.
+        periodSeconds:
+          type: integer
+          format: int32
+          minimum: 1
+          maximum: 1800
+          description: In how many seconds.
+{{- end }}
