@@ -24,7 +24,7 @@ def part(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def granted(part: str) -> set[Right]:
-    """What the installed release's roles allow a part of it, each verb on each resource, but for the mark of its scope."""
+    """What the installed release allows a part of it, each verb on each resource, but for the mark of its scope."""
     manifest = ok(run("helm", "get", "manifest", "dask-operator", "--namespace", "dask-operator"))
     return {
         Right(group, resource, verb, name)

@@ -39,7 +39,7 @@ class Call:
 
 
 def calls(since: str, part: str = "operator") -> Iterator[Call]:
-    """The calls of the service account of a ``part`` of the release that arrived at ``since`` (``2026-01-02T03:04:05Z``) or later."""
+    """The calls of a ``part`` of the release that arrived at ``since`` (``2026-01-02T03:04:05Z``) or later."""
     if not paths.audit_log().exists():
         pytest.skip("there is no audit log: not the local cluster")
     account = ACCOUNTS[part]
