@@ -35,6 +35,8 @@ def autoscaler(name: str, cluster: str, minimum: int, maximum: int, **spec: Any)
 
 @on_workers
 def _work(number: int, tally: str) -> int:
+    import time
+
     note_run(tally, str(number))
     time.sleep(1)
     return number
