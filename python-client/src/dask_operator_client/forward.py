@@ -6,10 +6,10 @@ whichever Pod is the right one at that moment. So a replaced Pod needs nothing b
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
-from dask_operator_client.errors import ClusterError
+from dask_operator_client.errors import ClusterError, ForwardFailed
 
 HOST = "127.0.0.1"
 CHUNK = 256 * 1024
@@ -39,22 +39,38 @@ class Stream(Protocol):
 
 Dial = Callable[[int], Awaitable[Stream]]
 
+Lost = Callable[[int, str], Awaitable[None]]
+"""Told when the far side of a connection ended first: the near side's port, and why, in the far side's words or empty.
+The near side learns of it when this is over."""
+
 
 class PortForward:
     """Listens on local ports while it is open. All of it belongs to one event loop."""
 
-    def __init__(self, dial: Dial) -> None:
+    def __init__(self, dial: Dial, lost: Lost | None = None) -> None:
         self._dial = dial
+        self._lost = lost
         self._servers: list[asyncio.Server] = []
         self._connections: set[asyncio.Task[None]] = set()
         self.last_error: ClusterError | None = None
         """Why a connection could not be carried, the last time that happened."""
 
-    async def open(self, ports: Iterable[int]) -> dict[int, int]:
-        """Listen for each of the Pod's ``ports``; gives the local port of each."""
+    async def open(self, ports: Mapping[int, int]) -> dict[int, int]:
+        """Listen for each of the Pod's ports, on the local port that goes with it or, for 0, on a free one.
+
+        Gives the local port of each.
+
+        Raises:
+            ForwardFailed: a local port is taken.
+        """
         local = {}
-        for port in ports:
-            server = await asyncio.start_server(self._handler(port), HOST, 0, limit=CHUNK)
+        for port, wanted in ports.items():
+            try:
+                server = await asyncio.start_server(self._handler(port), HOST, wanted, limit=CHUNK)
+            except OSError as error:
+                raise ForwardFailed(
+                    f"cannot listen on the local port {wanted}: {error.strerror or error}"
+                ) from error
             self._servers.append(server)
             local[port] = int(server.sockets[0].getsockname()[1])
         return local
@@ -95,13 +111,20 @@ class PortForward:
             writer.transport.abort()
             return
         try:
-            await relay(stream, reader, writer)
+            if await relay(stream, reader, writer):
+                await self._tell_lost(writer, "")
         except ClusterError as error:
             self.last_error = error
+            await self._tell_lost(writer, str(error))
             writer.transport.abort()
         finally:
             writer.close()
             await stream.close()
+
+    async def _tell_lost(self, writer: asyncio.StreamWriter, why: str) -> None:
+        peer = writer.get_extra_info("peername")
+        if self._lost is not None and peer:
+            await self._lost(int(peer[1]), why)
 
 
 async def relay(
@@ -109,8 +132,10 @@ async def relay(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     linger: float = LINGER_SECONDS,
-) -> None:
+) -> bool:
     """Carry bytes both ways until the far side ends, or the near side has and the far side falls silent.
+
+    Gives whether the far side was the first to end.
 
     Raises:
         ClusterError: the far side broke the connection.
@@ -133,12 +158,14 @@ async def relay(
     up, down = asyncio.ensure_future(upward()), asyncio.ensure_future(downward())
     try:
         await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
+        far_first = not up.done()
         before = -1
         while not down.done() and before != delivered:
             before = delivered
             await asyncio.wait({down}, timeout=linger)
         if down.done():
             await down
+        return far_first
     finally:
         up.cancel()
         down.cancel()
