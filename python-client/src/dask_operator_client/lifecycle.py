@@ -153,8 +153,6 @@ class Lifecycle(Cluster):  # type: ignore[misc]  # distributed has no types
         return self._session is not None and self._session.created
 
     async def _scale(self, group: str, replicas: int) -> None:
-        if group == names.default_group_name(self.name):
-            await self._on_session(lambda session: session.stop_adapting())
         await self._on_session(lambda session: session.scale(group, replicas))
 
     async def _get_logs(self, cluster: bool = True, scheduler: bool = True, workers: Any = True) -> Any:

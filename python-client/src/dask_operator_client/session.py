@@ -8,7 +8,7 @@ import contextlib
 import datetime
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from dask_operator_api import labels, names
 from dask_operator_api.kinds import Kind
@@ -113,9 +113,21 @@ class Session:
         self._forward = PortForward(self._dial, lost)
         return await connecting.endpoints(self._kube, self._forward, body, options)
 
+    async def forward(self, ports: Mapping[int, int]) -> dict[int, int]:
+        """Carry local ports, 0 for free ones, to ports of the scheduler Pod until the end; gives the local ones."""
+        self._forward = PortForward(self._dial)
+        for port in ports:
+            await self._forward.check(port)
+        return await self._forward.open(ports)
+
     async def scale(self, group: str, replicas: int) -> None:
-        """Set the number of workers of a group of this cluster, given by its full name."""
+        """Set the number of workers of a group of this cluster, given by its full name.
+
+        The default group's autoscaler, which would undo it, is deleted first.
+        """
         await self._own_group(group)
+        if group == names.default_group_name(self.name):
+            await self.stop_adapting()
         await self._kube.scale(Kind.WORKER_GROUP, self.namespace, group, replicas)
 
     async def add_group(self, group: str, keywords: Keywords) -> None:
