@@ -2,9 +2,9 @@
 
 import argparse
 
-from bench import api_calls, first_result
+from bench import api_calls, first_result, port_forward
 
-BENCHMARKS = {"api-calls": api_calls.run, "first-result": first_result.run}
+BENCHMARKS = {"api-calls": api_calls.run, "first-result": first_result.run, "port-forward": port_forward.run}
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ class KubeCluster(Lifecycle):
     Kubernetes through a port-forward. If there is a cluster of that name it is used, provided that it is like
     the keywords. Bad keywords raise ``TypeError`` or ``ValueError`` before anything is sent.
 
-    A keyword that is not given is taken from Dask's configuration (``kubernetes.n-workers`` and so on, see
+    A keyword that is not given is taken from Dask's configuration (``kubernetes.image`` and so on, see
     ``kubernetes.yaml`` in this package), and is else left to the operator.
 
     Args:
@@ -137,8 +137,8 @@ class KubeCluster(Lifecycle):
         """The namespace of the cluster; None before it is known.
 
         Example:
-            >>> cluster.namespace
-            'default'
+            >>> cluster.namespace is None
+            False
         """
         return self._session.namespace if self._session else self._options.namespace
 
