@@ -39,17 +39,12 @@ class Stream(Protocol):
 
 Dial = Callable[[int], Awaitable[Stream]]
 
-Lost = Callable[[int, str], Awaitable[None]]
-"""Told when the far side of a connection ended first: the near side's port, and why, in the far side's words or empty.
-The near side learns of it when this is over."""
-
 
 class PortForward:
     """Listens on local ports while it is open. All of it belongs to one event loop."""
 
-    def __init__(self, dial: Dial, lost: Lost | None = None) -> None:
+    def __init__(self, dial: Dial) -> None:
         self._dial = dial
-        self._lost = lost
         self._servers: list[asyncio.Server] = []
         self._connections: set[asyncio.Task[None]] = set()
         self.last_error: ClusterError | None = None
@@ -111,20 +106,13 @@ class PortForward:
             writer.transport.abort()
             return
         try:
-            if await relay(stream, reader, writer):
-                await self._tell_lost(writer, "")
+            await relay(stream, reader, writer)
         except ClusterError as error:
             self.last_error = error
-            await self._tell_lost(writer, str(error))
             writer.transport.abort()
         finally:
             writer.close()
             await stream.close()
-
-    async def _tell_lost(self, writer: asyncio.StreamWriter, why: str) -> None:
-        peer = writer.get_extra_info("peername")
-        if self._lost is not None and peer:
-            await self._lost(int(peer[1]), why)
 
 
 async def relay(
@@ -132,10 +120,8 @@ async def relay(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     linger: float = LINGER_SECONDS,
-) -> bool:
+) -> None:
     """Carry bytes both ways until the far side ends, or the near side has and the far side falls silent.
-
-    Gives whether the far side was the first to end.
 
     Raises:
         ClusterError: the far side broke the connection.
@@ -158,14 +144,12 @@ async def relay(
     up, down = asyncio.ensure_future(upward()), asyncio.ensure_future(downward())
     try:
         await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
-        far_first = not up.done()
         before = -1
         while not down.done() and before != delivered:
             before = delivered
             await asyncio.wait({down}, timeout=linger)
         if down.done():
             await down
-        return far_first
     finally:
         up.cancel()
         down.cancel()

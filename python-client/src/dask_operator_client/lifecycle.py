@@ -18,7 +18,6 @@ from dask_operator_api import commands, names
 from dask_operator_api.manifests import Manifest, items, section
 from distributed.core import Status, rpc
 from distributed.deploy.cluster import Cluster
-from distributed.objects import SchedulerInfo
 from distributed.utils import Log, Logs
 
 from dask_operator_client import losses, skew
@@ -75,6 +74,7 @@ class Lifecycle(Cluster):  # type: ignore[misc]  # distributed has no types
         async with self._turn:
             if self.status is Status.created:
                 await self._start()
+        losses.attend(self, self._explain_loss)  # a client awaits its cluster before it connects
         return self
 
     async def _start(self) -> None:
@@ -112,7 +112,7 @@ class Lifecycle(Cluster):  # type: ignore[misc]  # distributed has no types
             session.until_ready(self._reporter(progress), options.resource_timeout)
         )
         self._show(progress, "connecting to the scheduler")
-        self._endpoints = await self._background.run(session.connect(body, options, self._lost))
+        self._endpoints = await self._background.run(session.connect(body, options))
         self._serves_jupyter = _serves_jupyter(body)
         self.scheduler_comm = rpc(self._endpoints.scheduler)
 
@@ -176,18 +176,11 @@ class Lifecycle(Cluster):  # type: ignore[misc]  # distributed has no types
             raise ClusterError(f"the cluster {self.name} is not connected: its status is {self.status.name}")
         return await self._background.run(act(self._session))
 
-    async def _lost(self, local_port: int, why: str) -> None:
-        """A carried connection broke: give up what its client waits for, in words that help."""
-        if self.status is Status.running and losses.clients_on(self, local_port):
-            explaining = asyncio.run_coroutine_threadsafe(
-                self._explain_loss(local_port, why), self.loop.asyncio_loop
-            )
-            await asyncio.wait_for(asyncio.wrap_future(explaining), 2 * losses.ASK_SECONDS)
-
-    async def _explain_loss(self, local_port: int, why: str) -> None:
+    async def _explain_loss(self) -> str:
+        """What to say about futures whose connection to the scheduler has just broken."""
         same = await losses.same_scheduler(self, str(self.scheduler_info.get("id", "")))
-        for client in losses.clients_on(self, local_port):
-            losses.give_up(client, losses.words(self.name, why, same))
+        why = self._session.last_break() if self._session is not None else ""
+        return losses.words(self.name, why, same)
 
     async def _watch_worker_status(self, comm: Any) -> None:
         """Hear of workers that come and go, also after the connection broke."""
@@ -201,8 +194,10 @@ class Lifecycle(Cluster):  # type: ignore[misc]  # distributed has no types
                 comm = await self.scheduler_comm.live_comm()
                 comm.name = "Cluster worker status"
                 await comm.write({"op": "subscribe_worker_status"})
-                self.scheduler_info = SchedulerInfo(await comm.read())
-            except OSError:
+                told = await comm.read()
+                self.scheduler_info["workers"] = told["workers"]
+                self.scheduler_info.update(told)
+            except (OSError, KeyError):  # no connection, or an error of the scheduler's
                 await asyncio.sleep(RESUBSCRIBE_SECONDS)
                 continue
             self._watch_worker_status_comm = comm

@@ -1,10 +1,12 @@
 """What is said about the futures of a client whose connection to the scheduler broke.
 
-distributed gives such futures up when it notices that the connection has ended, in words of its own. A port-forward
-knows more and knows earlier, so it gives them up in better words just before it lets the client notice.
+distributed gives such futures up in words of its own. A KubeCluster knows more, so it gives them up in better words at
+the very moment when distributed would.
 """
 
 import asyncio
+import functools
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from distributed import Client
@@ -15,26 +17,44 @@ REASON = "scheduler-connection-lost"
 ASK_SECONDS = 2.0
 """How long the scheduler may take to say that it still lives."""
 
-
-def clients_on(cluster: Any, local_port: int) -> list[Any]:
-    """The clients of a cluster whose connection comes from that local port."""
-    mine = [client for client in list(Client._instances) if client.cluster is cluster]
-    return [client for client in mine if client.status == "running" and _port(client) == local_port]
+ASK_AGAIN_SECONDS = 0.1
 
 
-def _port(client: Any) -> int | None:
-    comm = getattr(client.scheduler_comm, "comm", None)
-    port = str(getattr(comm, "local_address", "")).rpartition(":")[2]
-    return int(port) if port.isdigit() else None
+def attend(cluster: Any, explain: Callable[[], Awaitable[str]]) -> None:
+    """Have every client of a cluster give up its futures in the words of ``explain`` when its connection breaks."""
+    for client in list(Client._instances):
+        if client.cluster is cluster and "_reconnect" not in vars(client):
+            client._reconnect = functools.partial(_reconnect, client, client._reconnect, explain)
+
+
+async def _reconnect(
+    client: Any, original: Callable[[], Awaitable[None]], explain: Callable[[], Awaitable[str]]
+) -> None:
+    """What a client does instead of its own ``_reconnect``, which then finds no futures left to give up."""
+    message = await explain()
+    for state in list(client.futures.values()):
+        state.cancel(reason=REASON, msg=message)
+    client.futures.clear()
+    await original()
 
 
 async def same_scheduler(cluster: Any, before: str) -> bool | None:
     """Whether the scheduler is the one with that id; None where it does not answer."""
     try:
-        identity = await asyncio.wait_for(cluster.scheduler_comm.identity(), ASK_SECONDS)
-    except (OSError, TimeoutError):
+        async with asyncio.timeout(ASK_SECONDS):
+            return bool(await _id(cluster) == before)
+    except TimeoutError:
         return None
-    return bool(identity.get("id") == before)
+
+
+async def _id(cluster: Any) -> str:
+    while True:
+        try:
+            identity = await cluster.scheduler_comm.identity()
+        except OSError:  # the connections that broke are found out one by one
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
+        else:
+            return str(identity.get("id"))
 
 
 def words(name: str, why: str, same: bool | None) -> str:
@@ -60,10 +80,3 @@ def words(name: str, why: str, same: bool | None) -> str:
             "new one in a moment, and work can be submitted anew."
         )
     return f"The connection to the scheduler of {name} broke{cause}, and with it this future. {fate}"
-
-
-def give_up(client: Any, message: str) -> None:
-    """Cancel all futures of a client in these words; what distributed does next finds none left."""
-    for state in list(client.futures.values()):
-        state.cancel(reason=REASON, msg=message)
-    client.futures.clear()

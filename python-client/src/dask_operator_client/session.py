@@ -26,7 +26,7 @@ from dask_operator_client.errors import (
     RequestRefused,
     WaitTimeout,
 )
-from dask_operator_client.forward import Lost, PortForward, Stream
+from dask_operator_client.forward import PortForward, Stream
 from dask_operator_client.keywords import Keywords, Options
 from dask_operator_client.kube import Claim, Kube, claimed_uid
 from dask_operator_client.modes import CreateMode
@@ -105,12 +105,9 @@ class Session:
         goal = waiting.Goal(workers)
         return await waiting.until_ready(self._observe, report, patience, goal, explain=self._explain)
 
-    async def connect(self, body: Manifest, options: Options, lost: Lost | None = None) -> Endpoints:
-        """Make the scheduler reachable; see :mod:`dask_operator_client.connecting`.
-
-        ``lost`` is told when a connection that was carried to the scheduler broke.
-        """
-        self._forward = PortForward(self._dial, lost)
+    async def connect(self, body: Manifest, options: Options) -> Endpoints:
+        """Make the scheduler reachable; see :mod:`dask_operator_client.connecting`."""
+        self._forward = PortForward(self._dial)
         return await connecting.endpoints(self._kube, self._forward, body, options)
 
     async def forward(self, ports: Mapping[int, int]) -> dict[int, int]:
@@ -163,6 +160,13 @@ class Session:
         # who may not touch autoscalers, or has none installed, has not made one here
         with contextlib.suppress(RequestRefused, OperatorMissing):
             await self._kube.delete(Kind.AUTOSCALER, self.namespace, self.name)
+
+    def last_break(self) -> str:
+        """Why a carried connection broke, in the words of Kubernetes, unless that was told before; else empty."""
+        if self._forward is None or self._forward.last_error is None:
+            return ""
+        error, self._forward.last_error = self._forward.last_error, None
+        return str(error)
 
     async def seen(self) -> Manifest:
         """The DaskCluster as it is now."""
