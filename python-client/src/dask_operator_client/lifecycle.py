@@ -211,19 +211,19 @@ class Lifecycle(Cluster):  # type: ignore[misc]  # distributed has no types
             "dask": dask.__version__,
             "distributed": distributed.__version__,
         }
-        with contextlib.suppress(OSError, ClusterError):
+        with contextlib.suppress(OSError):
             versions = await self.scheduler_comm.versions()
-            there = {"python": section(versions, "host").get("python", ""), **section(versions, "packages")}
-            told = [
-                skew.image_skew(
-                    here, {key: str(value or "").split(".final")[0] for key, value in there.items()}
-                )
-            ]
+            packages = {key: str(value or "") for key, value in section(versions, "packages").items()}
+            there = {**packages, "python": str(section(versions, "host").get("python", ""))}
+            self._warn(skew.image_skew(here, there))
+        with contextlib.suppress(ClusterError, metadata.PackageNotFoundError):
             body = await self._on_session(lambda session: session.seen())
             operator = str(section(body, "status").get("operatorVersion") or "")
-            told.append(skew.operator_skew(metadata.version("dask-operator-client"), operator))
-            for sentence in filter(None, told):
-                log.warning(sentence)
+            self._warn(skew.operator_skew(metadata.version("dask-operator-client"), operator))
+
+    def _warn(self, sentence: str) -> None:
+        if sentence:
+            log.warning(sentence)
 
     def _help(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something beside the rest, until it is over or the cluster is closed."""
