@@ -6,6 +6,7 @@ import datetime
 import importlib
 import logging
 import platform
+import threading
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from importlib import metadata
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+SETTLE_SECONDS = 15.0
+"""How long a start that was interrupted may take to undo what it has done."""
+
 RESUBSCRIBE_SECONDS = 1.0
 """Time between two tries to hear of workers again after the connection to the scheduler broke."""
 
@@ -56,15 +60,15 @@ class Lifecycle(Cluster):  # type: ignore[misc]  # distributed has no types
         self._helpers: set[asyncio.Task[Any]] = set()
         self._background = LoopThread(f"KubeCluster {name}")
         self._turn = asyncio.Lock()
+        self._settled = threading.Event()
+        self._settled.set()
         super().__init__(asynchronous=asynchronous, loop=loop, quiet=quiet, name=name)
         if not self.called_from_running_loop:
             self._loop_runner.start()
             try:
                 self.sync(self._start)
-            except BaseException:  # a KeyboardInterrupt may leave no time to tidy up in _start
-                self._background.stop()
-                self._loop_runner.stop()
-                self._drop()
+            except BaseException:
+                self._stop_all()
                 raise
 
     def __await__(self) -> Generator[Any, Any, Self]:
@@ -78,6 +82,13 @@ class Lifecycle(Cluster):  # type: ignore[misc]  # distributed has no types
         return self
 
     async def _start(self) -> None:
+        self._settled.clear()
+        try:
+            await self._come_up()
+        finally:
+            self._settled.set()
+
+    async def _come_up(self) -> None:
         progress = progress_for(f"Dask cluster {self.name}", self.quiet)
         try:
             await self._reach(progress)
@@ -246,13 +257,15 @@ class Lifecycle(Cluster):  # type: ignore[misc]  # distributed has no types
                 self.status = Status.closed
                 await self._release(delete=self._deletes)
 
-    def _drop(self) -> None:
-        """Delete what was created here, where nothing else can any more. Harmless when that was done."""
-        if self._finalizer is None:
-            return
-        if self._session is not None and self._session.created:
-            self._finalizer()
-        self._finalizer.detach()
+    def _stop_all(self) -> None:
+        """End what a start that failed has left, after it had time to tidy up: it has not, if this was interrupted."""
+        try:
+            self._settled.wait(SETTLE_SECONDS)
+        finally:
+            self._background.stop()
+            self._loop_runner.stop()
+            if self._finalizer is not None:
+                self._finalizer()
 
     async def _give_up(self) -> None:
         """Undo a start that failed: what was created goes again, what was found stays."""
@@ -266,6 +279,8 @@ class Lifecycle(Cluster):  # type: ignore[misc]  # distributed has no types
     async def _release(self, delete: bool) -> None:
         session, self._session = self._session, None
         try:
+            if not delete and self._finalizer is not None:
+                self._finalizer.detach()
             if session is not None:
                 await self._background.run(session.end(delete))
             if self._finalizer is not None:
