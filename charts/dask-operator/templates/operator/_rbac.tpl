@@ -5,7 +5,7 @@ What the operator does in a namespace that it looks after.
 # Patched to take off the finalizer another operator may have left there.
 - apiGroups: [kubernetes.dask.org]
   resources: [daskclusters]
-  verbs: [get, list, watch, patch]
+  verbs: [list, watch, patch]
 # Every cluster has a default group, which is created; the others are adopted by a patch.
 - apiGroups: [kubernetes.dask.org]
   resources: [daskworkergroups]

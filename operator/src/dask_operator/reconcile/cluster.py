@@ -70,12 +70,12 @@ def _observe(context: Context, cluster: ClusterView) -> ClusterObserved:
 async def _pass(context: Context, key: Key, seen: ClusterObserved) -> float | None:
     cluster = seen.cluster
     plan = plan_cluster(seen, context.defaults)
-    problem, retry = context.problem(key, (cluster.generation,))
-    told, soon = await _find_out(context, seen, problem)
+    problems, retry = context.problems(key, (cluster.generation,))
+    told, soon = await _find_out(context, seen, problems[0] if problems else None)
     status = cluster_status(seen, plan, told)
     _tell_lives(context, cluster, status)
     again = await context.write_status(key, cluster, status, urgent=_urgent(cluster, status))
-    retry = sooner(retry, await _carry_out(context, key, seen, plan, problem))
+    retry = sooner(retry, await _carry_out(context, key, seen, plan, problems))
     _retire(context, key, seen, plan)
     return sooner(again, retry, soon, plan.again, _ask(context, key, seen, plan))
 
@@ -118,14 +118,19 @@ def _tell_lives(context: Context, cluster: ClusterView, status: Manifest) -> Non
 
 
 async def _carry_out(
-    context: Context, key: Key, seen: ClusterObserved, plan: ClusterPlan, problem: Problem | None
+    context: Context, key: Key, seen: ClusterObserved, plan: ClusterPlan, problems: tuple[Problem, ...]
 ) -> float | None:
     """Do what was planned, but for what the API server has just refused."""
 
     async def act(item: Act) -> None:
-        await _act(context, seen.cluster, item)
+        try:
+            await _act(context, seen.cluster, item)
+        except Refused as error:
+            error.kind = item.kind
+            raise
 
-    acts = [item for item in plan.acts if not _is_refused(item, problem)]
+    refused = {problem.kind for problem in problems}
+    acts = [item for item in plan.acts if isinstance(item, Delete) or item.kind not in refused]
     try:
         await in_parallel(acts, act, len(acts))
     except Refused as error:
@@ -133,10 +138,6 @@ async def _carry_out(
         context.refuse(key, seen.cluster, (seen.cluster.generation,), reason, error)
         return 0.0
     return None
-
-
-def _is_refused(item: Act, problem: Problem | None) -> bool:
-    return problem is not None and not isinstance(item, Delete) and problem.kind in ("", item.kind)
 
 
 async def _act(context: Context, cluster: ClusterView, item: Act) -> None:
