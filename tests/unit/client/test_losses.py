@@ -52,7 +52,7 @@ class Near(KubeCluster):
 @pytest.fixture
 async def cluster() -> AsyncIterator[Near]:
     async with (
-        Scheduler(dashboard=False, port=0, host=HOST) as scheduler,
+        Scheduler(dashboard=False, dashboard_address=":0", port=0, host=HOST) as scheduler,
         Worker(scheduler.address, nthreads=1),
     ):
         Near.scheduler = scheduler
