@@ -47,7 +47,8 @@ HEARTBEAT = f"{OWN_PREFIX}heartbeat"
 """Annotation on a DaskCluster: rewritten with another value, the time in RFC 3339, for as long as its client lives."""
 
 TIME_TO_LIVE = f"{OWN_PREFIX}time-to-live"
-"""Annotation on a DaskCluster: seconds for which :data:`HEARTBEAT` may stay the same before the cluster is deleted."""
+"""Annotation on a DaskCluster: seconds for which :data:`HEARTBEAT` may stay the same before the operator deletes the
+cluster. A cluster without it is never missed."""
 
 SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
 """Annotation that keeps the node autoscaler from moving a Pod."""

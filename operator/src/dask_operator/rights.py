@@ -34,7 +34,7 @@ def _rights(group: str, resources: str, verbs: str, name: str = "") -> tuple[Rig
 
 
 NEEDED: tuple[Right, ...] = (
-    *_rights(GROUP, "daskclusters", "list watch patch"),
+    *_rights(GROUP, "daskclusters", "get list watch patch delete"),
     *_rights(GROUP, "daskworkergroups", "get list watch create patch"),
     *_rights(GROUP, "daskclusters/status daskworkergroups/status", "patch"),
     *_rights("", "pods", "get list watch create patch delete deletecollection"),

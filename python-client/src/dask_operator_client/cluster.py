@@ -50,7 +50,7 @@ class KubeCluster(Lifecycle):
             laid over it.
         idle_timeout: Seconds without work after which the operator deletes the cluster; 0 is never.
         time_to_live: Seconds after which the operator deletes the cluster if this process has given no sign of life,
-            for whatever reason. At least 30. Default: never.
+            for whatever reason. At least 30. A cluster that outlives :meth:`close` has none any more. Default: never.
         wait_for_workers: Whether to wait until all workers are connected, or how many of them.
         worker_pod: A part of a Pod, or of a PodSpec, that is laid over each worker's, such as
             ``{"nodeSelector": {"gpu": "yes"}, "tolerations": [...]}``. A container without a name is Dask's.

@@ -184,11 +184,13 @@ class Session:
     async def end(self, delete: bool) -> None:
         """Close the port-forward and all connections; with ``delete``, delete the DaskCluster.
 
-        It is deleted only if it is still the same one.
+        It is deleted only if it is still the same one. One that stays is not missed any more: its time to live ends.
         """
         try:
             if self._heart is not None:
                 self._heart.cancel()
+                if not delete:
+                    await self._mark({labels.HEARTBEAT: None, labels.TIME_TO_LIVE: None})
             if self._forward is not None:
                 await self._forward.close()
             if delete and not self.uid:
@@ -253,9 +255,13 @@ class Session:
         """Give signs of life. One that fails is not repeated before the next is due: there are enough of them."""
         while True:
             await asyncio.sleep(time_to_live / BEATS_PER_LIFE)
-            sign = {"metadata": {"uid": self.uid, "annotations": {labels.HEARTBEAT: _now()}}}
-            with contextlib.suppress(ClusterError):
-                await self._kube.patch(Kind.CLUSTER, self.namespace, self.name, sign)
+            await self._mark({labels.HEARTBEAT: _now()})
+
+    async def _mark(self, annotations: Mapping[str, str | None]) -> None:
+        """Annotate the cluster, if it is there and can be reached."""
+        body = {"metadata": {"uid": self.uid, "annotations": dict(annotations)}}
+        with contextlib.suppress(ClusterError):
+            await self._kube.patch(Kind.CLUSTER, self.namespace, self.name, body)
 
     def _compare(self, keywords: Keywords, options: Options, body: Manifest) -> None:
         found = manifests.differences(keywords, body)

@@ -59,7 +59,9 @@ class FakeKube:
 
     async def patch(self, kind: Kind, namespace: str, name: str, body: dict[str, Any]) -> None:
         self.objects[kind, name]["spec"] |= body.get("spec", {})
-        self.objects[kind, name]["metadata"] |= body.get("metadata", {})
+        metadata = self.objects[kind, name]["metadata"]
+        said = {**metadata.get("annotations", {}), **body.get("metadata", {}).get("annotations", {})}
+        metadata["annotations"] = {key: value for key, value in said.items() if value is not None}
         self.patched.set()
 
     async def scale(self, kind: Kind, namespace: str, name: str, replicas: int) -> None:
@@ -260,6 +262,15 @@ async def test_signs_of_life_are_given_only_where_asked_for(
     annotations = kube.objects[Kind.CLUSTER, "c"]["metadata"]["annotations"]
     assert annotations[labels.HEARTBEAT] == "second"
     await session.end(delete=True)
+
+
+async def test_a_cluster_that_stays_when_it_is_closed_is_not_missed_any_more(
+    session: Session, kube: FakeKube
+) -> None:
+    await find(session, time_to_live=30.0)
+    await session.end(delete=False)
+    annotations = kube.objects[Kind.CLUSTER, "c"]["metadata"]["annotations"]
+    assert not {labels.HEARTBEAT, labels.TIME_TO_LIVE} & annotations.keys()
 
 
 async def test_no_signs_of_life_are_given_by_default(session: Session, kube: FakeKube) -> None:

@@ -2,10 +2,11 @@
 What the operator does in a namespace that it looks after.
 */}}
 {{- define "dask-operator.operator.rules" -}}
-# Patched to take off the finalizer another operator may have left there.
+# Patched to take off the finalizer another operator may have left there. Asked for anew and deleted where its client has
+# asked for that in case it dies (the annotation kubernetes.dask.org/time-to-live).
 - apiGroups: [kubernetes.dask.org]
   resources: [daskclusters]
-  verbs: [list, watch, patch]
+  verbs: [get, list, watch, patch, delete]
 # Every cluster has a default group, which is created; the others are adopted by a patch.
 - apiGroups: [kubernetes.dask.org]
   resources: [daskworkergroups]

@@ -14,6 +14,7 @@ from dask_operator.kube import Kube
 from dask_operator.observed import ClusterView, GroupView, ObjectView, PodView, Roster
 from dask_operator.plan.cluster_world import Defaults
 from dask_operator.plan.leftovers import Leftover
+from dask_operator.plan.pulse import Pulse
 from dask_operator.recorder import Recorder
 from dask_operator.retirement import SchedulerDesk
 from dask_operator.settings import Settings
@@ -67,6 +68,8 @@ class Context:
     """Workers of clusters that are gone → when (monotonic seconds) they were last told to go."""
     clearing: dict[Key, float] = field(default_factory=dict)
     """Clusters → when (monotonic seconds) a call began that deletes what earlier ones of the name have left."""
+    pulses: dict[Key, Pulse] = field(default_factory=dict)
+    """Clusters → what is known of their clients, where those have asked to be missed."""
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     _words: dict[str, tuple[float, str]] = field(default_factory=dict)
     """Pod uid → when (monotonic seconds) its Events were read, and what the last of them said."""
@@ -123,6 +126,7 @@ class Context:
         """Forget an object that is gone."""
         self._problems.pop(key, None)
         self._written.pop(key, None)
+        self.pulses.pop(key, None)
 
     async def words_about(
         self, pod: PodView, seconds: float, find: "Callable[[Context, PodView], Awaitable[str]]"
