@@ -59,16 +59,13 @@ images: ## Build the images and hand them to the cluster
 	$(LOCALCLUSTER) image localhost/dask:dev --file examples/dask-image/Dockerfile \
 		--input uv.lock --input pyproject.toml > build/image-dask
 
-.PHONY: browser
-browser: ## Have a browser without a window, for the tests that look at pages
+.PHONY: test-needs
+test-needs: $(UV) images ## What only tests need: a browser, another client of the same API, an image with clients in it
 	@$(LOCALCLUSTER) browser
-
-.PHONY: incumbent
-incumbent: $(UV) images ## Have another client of the same API, and an image with the commands that it calls, for the tests
-	@UV_PROJECT_ENVIRONMENT=build/incumbent $(UV) sync --quiet --frozen --only-group incumbent --python "$$(command -v $(PYTHON))"
-	$(LOCALCLUSTER) image localhost/dask-old-names:dev --file tests/support/old-names-image/Dockerfile \
-		--build-arg BASE="$$(cat build/image-dask)" --input tests/support/old-names-image --input examples/dask-image \
-		--input uv.lock --input pyproject.toml > build/image-old-names
+	UV_PROJECT_ENVIRONMENT=build/incumbent $(UV) sync --quiet --frozen --only-group incumbent --python "$$(command -v $(PYTHON))"
+	$(LOCALCLUSTER) image localhost/dask-tests:dev --file tests/support/image/Dockerfile \
+		--build-arg DASK="$$(cat build/image-dask)" --input tests/support/image --input examples/dask-image \
+		--input api --input python-client --input uv.lock --input pyproject.toml > build/image-tests
 
 .PHONY: install
 install: images ## Put the current images and chart into the cluster
@@ -90,16 +87,16 @@ test-unit: check ## The checks and the tests that run anywhere
 	@pytest -q -n auto --dist worksteal $(UNIT)
 
 .PHONY: test
-test: test-unit cluster tools install browser incumbent ## Every test, on the cluster too
+test: test-unit cluster tools install test-needs ## Every test, on the cluster too
 	@./tests/on-the-cluster tests/chart tests/cluster
 
 .PHONY: test-namespaced
 test-namespaced: export WATCH_NAMESPACES = $(addprefix dask-tests-,0 1 2 3 4 5)
-test-namespaced: cluster tools install browser incumbent ## The tests on the cluster, with an operator that looks after some namespaces only
+test-namespaced: cluster tools install test-needs ## The tests on the cluster, with an operator that looks after some namespaces only
 	@./tests/on-the-cluster
 
 .PHONY: test-all
-test-all: test-unit cluster tools install browser incumbent ## Every test, the long ones too
+test-all: test-unit cluster tools install test-needs ## Every test, the long ones too
 	@./tests/on-the-cluster --slow tests/chart tests/cluster
 
 .PHONY: bench

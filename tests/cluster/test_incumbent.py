@@ -10,7 +10,7 @@ import pytest
 from tests.support.kubectl import KUBECONFIG, ROOT, eventually, get, list_objects
 
 PYTHON = ROOT / "build" / "incumbent" / "bin" / "python"
-IMAGE = ROOT / "build" / "image-old-names"
+IMAGE = ROOT / "build" / "image-tests"
 PROGRAM = ROOT / "tests" / "support" / "incumbent.py"
 
 
@@ -46,7 +46,7 @@ class Incumbent:
 def incumbent(namespace: str) -> Iterator[Incumbent]:
     """The program, begun."""
     if not PYTHON.exists() or not IMAGE.exists():
-        pytest.fail("the other client is not there: run `make incumbent`")
+        pytest.fail("the other client is not there: run `make test-needs`")
     command = [str(PYTHON), str(PROGRAM), namespace, IMAGE.read_text().strip()]
     pipe = subprocess.PIPE
     with subprocess.Popen(

@@ -55,7 +55,7 @@ def program() -> str:
     """The browser on this machine."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
-        pytest.fail("there is no browser: run `make browser`")
+        pytest.fail("there is no browser: run `make test-needs`")
     return found
 
 
