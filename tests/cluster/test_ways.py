@@ -1,4 +1,4 @@
-"""The ways to a scheduler beside the port-forward: from a Pod, through a node or a load balancer, to a named address."""
+"""The ways to a scheduler beside the port-forward: from a Pod, a node's port, a load balancer, a named address."""
 
 import json
 import urllib.request
