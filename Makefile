@@ -60,12 +60,13 @@ images: ## Build the images and hand them to the cluster
 		--input uv.lock --input pyproject.toml > build/image-dask
 
 .PHONY: test-needs
-test-needs: $(UV) images ## What only tests need: a browser, another client of the same API, an image with clients in it
-	@$(LOCALCLUSTER) browser
+test-needs: $(UV) ## What only tests need: a browser, another client of the same API, an image with clients in it
+	@mkdir -p build
+	$(LOCALCLUSTER) browser
 	UV_PROJECT_ENVIRONMENT=build/incumbent $(UV) sync --quiet --frozen --only-group incumbent --python "$$(command -v $(PYTHON))"
 	$(LOCALCLUSTER) image localhost/dask-tests:dev --file tests/support/image/Dockerfile \
-		--build-arg DASK="$$(cat build/image-dask)" --input tests/support/image --input examples/dask-image \
-		--input api --input python-client --input uv.lock --input pyproject.toml > build/image-tests
+		--input tests/support/image --input api --input python-client --input uv.lock --input pyproject.toml \
+		> build/image-tests
 
 .PHONY: install
 install: images ## Put the current images and chart into the cluster

@@ -119,3 +119,14 @@ def test_an_address_that_the_user_names_is_taken(namespace: str) -> None:
         assert cluster.scheduler_address == f"tcp://{host}:8786"
         assert cluster.dashboard_link == f"http://{host}:8787/status"
         assert works(cluster)
+
+
+def test_jupyter_is_served_beside_the_dashboard(namespace: str) -> None:
+    image = IMAGE.read_text().strip()
+    with KubeCluster(
+        name="notes", n_workers=0, namespace=namespace, image=image, jupyter=True, quiet=True
+    ) as cluster:
+        assert cluster.jupyter_link.endswith("/jupyter/lab")
+        # the image has Jupyter's server, and not its pages
+        with urllib.request.urlopen(cluster.jupyter_link.replace("/lab", "/api"), timeout=30) as answer:
+            assert json.load(answer)["version"]

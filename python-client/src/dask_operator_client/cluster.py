@@ -62,7 +62,7 @@ class KubeCluster(Lifecycle):
         scheduler_address: Where this computer reaches the scheduler, for example through an ingress:
             ``tcp://dask.example.com:8786``. Default: it is found out.
         dashboard_address: Where this computer reaches the dashboard: ``https://dask.example.com``.
-        jupyter: Whether the scheduler serves Jupyter beside its dashboard.
+        jupyter: Whether the scheduler serves Jupyter beside its dashboard. Its image has to have jupyterlab.
 
     Raises:
         ClusterError: the cluster could not be had; see :mod:`dask_operator_client.errors`.
