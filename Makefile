@@ -68,6 +68,12 @@ test-needs: $(UV) ## What only tests need: a browser, another client of the same
 		--input tests/support/image --input api --input python-client --input uv.lock --input pyproject.toml \
 		> build/image-tests
 
+.PHONY: plugin-image
+plugin-image: images ## Build the operator's image with the example plugin in it, and hand it to the cluster
+	$(LOCALCLUSTER) image localhost/dask-operator-with-plugin:dev --file examples/plugin/Dockerfile \
+		--build-arg OPERATOR=localhost/dask-operator:dev --input examples/plugin \
+		--input api --input operator --input uv.lock --input pyproject.toml > build/image-plugin
+
 .PHONY: install
 install: images ## Put the current images and chart into the cluster
 	@./localcluster/install "$(RELEASE)"
@@ -103,3 +109,7 @@ test-all: test-unit cluster tools install test-needs ## Every test, the long one
 .PHONY: bench
 bench: venv cluster install ## The benchmarks
 	@python -m bench
+	$(LOCALCLUSTER) up --client-limits raised
+	python -m bench sizing
+	$(LOCALCLUSTER) up --client-limits default
+	python -m bench.table

@@ -6,6 +6,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from dask_operator import passes
 from dask_operator.errors import TryAgain
 from dask_operator.store import Key
 
@@ -16,16 +17,22 @@ LONGEST_BACKOFF = 60.0
 NEWS_SECONDS = 2.0
 """After a failure, news of an object brings it back after this long at most; the server's own wish is obeyed."""
 
+Passed = Callable[[str, float, BaseException | None], None]
+
 Reconcile = Callable[[Key], Awaitable[float | None]]
 """Brings one object's world in order; gives the seconds after which to look again, or None."""
 
 
 @dataclass
 class KeyedQueue:
-    """Runs ``reconcile`` for every key that was added, ``concurrency`` keys at a time."""
+    """Runs ``reconcile`` for every key that was added, ``concurrency`` keys at a time.
+
+    ``passed`` is told of every pass: the kind of its object, its seconds, and the error that it ended in, if any.
+    """
 
     reconcile: Reconcile
     concurrency: int
+    passed: Passed = lambda _kind, _seconds, _error: None
     _ready: "asyncio.Queue[Key | None]" = field(default_factory=asyncio.Queue)
     """Keys to work on; None ends a worker."""
     _queued: dict[Key, float] = field(default_factory=dict)
@@ -113,7 +120,8 @@ class KeyedQueue:
                 return
             self._running[key] = self._queued.pop(key)
             try:
-                await self._once(key)
+                with passes.over(str(key)):
+                    await self._once(key)
             finally:
                 del self._running[key]
                 if key in self._again:
@@ -121,18 +129,24 @@ class KeyedQueue:
                     self.add(key)
 
     async def _once(self, key: Key) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        failure: Exception | None = None
         try:
             again = await self.reconcile(key)
         except TryAgain as error:
-            self._setback = asyncio.get_running_loop().time()
+            failure = error
+            self._setback = loop.time()
             self._back_off(key, error, error.retry_after)
         except Exception as error:
+            failure = error
             logger.exception("%s: reconcile failed", key)
             self._back_off(key, error, None)
         else:
             self._failures.pop(key, None)
             if again is not None:
                 self.add_after(key, again)
+        self.passed(key.kind.value, loop.time() - began, failure)
 
     def _back_off(self, key: Key, error: Exception, least: float | None) -> None:
         failures = self._failures[key] = self._failures.get(key, 0) + 1

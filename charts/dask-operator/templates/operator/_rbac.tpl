@@ -2,8 +2,8 @@
 What the operator does in a namespace that it looks after.
 */}}
 {{- define "dask-operator.operator.rules" -}}
-# Patched to take off the finalizer another operator may have left there. Asked for anew and deleted where its client has
-# asked for that in case it dies (the annotation kubernetes.dask.org/time-to-live).
+# Patched to take off the finalizer another operator may have left there. Deleted after spec.idleTimeout, or asked for anew
+# and deleted when their client is silent for too long (the annotation kubernetes.dask.org/time-to-live).
 - apiGroups: [kubernetes.dask.org]
   resources: [daskclusters]
   verbs: [get, list, watch, patch, delete]
@@ -35,6 +35,10 @@ What the operator does in a namespace that it looks after.
 - apiGroups: [""]
   resources: [events]
   verbs: [list, create, patch]
+{{- with .Values.operator.extraRules }}
+# For plugins.
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{/*

@@ -1,10 +1,13 @@
 """One pass over a cluster."""
 
+from collections.abc import Collection, Sequence
+
 from dask_operator_api import labels, names
 from dask_operator_api.conditions import Reason
 from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest, section
 
+from dask_operator import passes
 from dask_operator.errors import ApiError, Conflict, NameTaken, NotFound, Refused
 from dask_operator.intake import is_watched
 from dask_operator.observed import ClusterView
@@ -14,6 +17,7 @@ from dask_operator.plan.world import sooner
 from dask_operator.reconcile.asking import last_lines, stuck
 from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry, in_parallel, names_of
 from dask_operator.reconcile.gone import clear_away
+from dask_operator.reconcile.living import is_living
 from dask_operator.reconcile.pulse import next_look
 from dask_operator.status import Told, cluster_status
 from dask_operator.status.conditions import Problem, connecting_for, lonely
@@ -30,6 +34,8 @@ async def reconcile_cluster(context: Context, key: Key) -> float | None:
     if cluster is None:
         context.forget(key)
     try:
+        if cluster is not None:
+            passes.found(cluster.generation)
         later = await clear_away(context, key, cluster.uid if cluster is not None else "")
         if cluster is None or cluster.deleting or not _has_good_name(context, cluster):
             return later
@@ -72,12 +78,13 @@ def _observe(context: Context, cluster: ClusterView) -> ClusterObserved:
 async def _pass(context: Context, key: Key, seen: ClusterObserved) -> float | None:
     cluster = seen.cluster
     plan = plan_cluster(seen, context.defaults)
-    problems, retry = context.problems(key, (cluster.generation,))
-    told, soon = await _find_out(context, seen, problems[0] if problems else None)
+    refused, retry = context.refusals.waiting(key, (cluster.generation,))
+    problem = next(iter(context.refusals.told(key, {act.kind for act in plan.acts})), None)
+    told, soon = await _find_out(context, seen, problem)
     status = cluster_status(seen, plan, told)
     _tell_lives(context, cluster, status)
     again = await context.write_status(key, cluster, status, urgent=_urgent(cluster, status))
-    retry = sooner(retry, await _carry_out(context, key, seen, plan, problems))
+    retry = sooner(retry, await _carry_out(context, key, seen, plan, refused))
     _retire(context, key, seen, plan)
     return sooner(again, retry, soon, plan.again, _ask(context, key, seen, plan))
 
@@ -120,7 +127,7 @@ def _tell_lives(context: Context, cluster: ClusterView, status: Manifest) -> Non
 
 
 async def _carry_out(
-    context: Context, key: Key, seen: ClusterObserved, plan: ClusterPlan, problems: tuple[Problem, ...]
+    context: Context, key: Key, seen: ClusterObserved, plan: ClusterPlan, refused: Collection[str]
 ) -> float | None:
     """Do what was planned, but for what the API server has just refused."""
 
@@ -130,9 +137,12 @@ async def _carry_out(
         except Refused as error:
             error.kind = item.kind
             raise
+        if not isinstance(item, Delete):
+            context.refusals.accepted(key, item.kind)
 
-    refused = {problem.kind for problem in problems}
     acts = [item for item in plan.acts if isinstance(item, Delete) or item.kind not in refused]
+    if _replaces(seen.cluster, acts) and not await is_living(context, Kind.CLUSTER, seen.cluster):
+        return GONE_SECONDS
     try:
         await in_parallel(acts, act, len(acts))
     except Refused as error:
@@ -140,6 +150,13 @@ async def _carry_out(
         context.refuse(key, seen.cluster, (seen.cluster.generation,), reason, error)
         return 0.0
     return None
+
+
+def _replaces(cluster: ClusterView, acts: Sequence[Act]) -> bool:
+    """Whether something is created again that the cluster had before."""
+    return bool(section(cluster.status, "scheduler").get("podUID")) and any(
+        isinstance(act, Create) for act in acts
+    )
 
 
 async def _act(context: Context, cluster: ClusterView, item: Act) -> None:
