@@ -2,9 +2,14 @@
 
 import argparse
 
-from bench import api_calls, first_result, sizing
+from bench import api_calls, first_result, port_forward, sizing
 
-BENCHMARKS = {"api-calls": api_calls.run, "first-result": first_result.run, "sizing": sizing.run}
+BENCHMARKS = {
+    "api-calls": api_calls.run,
+    "first-result": first_result.run,
+    "port-forward": port_forward.run,
+    "sizing": sizing.run,
+}
 
 
 def main() -> None:

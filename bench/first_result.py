@@ -21,7 +21,7 @@ def run() -> Iterator[str]:
     """Both, one after the other, several times; the median of the differences counts."""
     logging.getLogger("distributed").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", "Mismatched versions found")
-    image = _dask_image()
+    image = dask_image()
     differences = []
     for number in range(1, ROUNDS + 1):
         bare, ours = _bare(image), _ours()
@@ -30,7 +30,7 @@ def run() -> Iterator[str]:
     yield f"median: KubeCluster takes {median(differences):+.1f} s compared with bare Pods"
 
 
-def _dask_image() -> str:
+def dask_image() -> str:
     """The image that the operator uses where nobody names one."""
     deployment = json.loads(
         kubectl("get", "deployment", "dask-operator", "-n", "dask-operator", "-o", "json")

@@ -151,11 +151,12 @@ class Kube:
         return await self._call("PATCH", url, body, content_type)
 
     async def delete(
-        self, kind: str, namespace: str, name: str, uid: str, at_once: bool = False
+        self, kind: str, namespace: str, name: str, uid: str, at_once: bool = False, version: int = 0
     ) -> Manifest | None:
         """Delete the object with that very uid; gives what is left of it. Gone already is success (None).
 
-        ``at_once`` waits for no kubelet: the object is gone, whatever still runs of it.
+        ``at_once`` waits for no kubelet: the object is gone, whatever still runs of it. With ``version`` it is deleted
+        only if nobody has written to it since.
 
         Raises:
             Conflict: the object is still there, and was not deleted.
@@ -163,6 +164,8 @@ class Kube:
         body: Manifest = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
         if at_once:
             body["gracePeriodSeconds"] = 0
+        if version:
+            body["preconditions"]["resourceVersion"] = str(version)
         try:
             answer = await self._call("DELETE", _url(kind, namespace, name), body)
         except NotFound:

@@ -2,7 +2,8 @@
 What the operator does in a namespace that it looks after.
 */}}
 {{- define "dask-operator.operator.rules" -}}
-# Patched to take off the finalizer another operator may have left there; deleted after spec.idleTimeout.
+# Patched to take off the finalizer another operator may have left there. Deleted after spec.idleTimeout, or asked for anew
+# and deleted when their client is silent for too long (the annotation kubernetes.dask.org/time-to-live).
 - apiGroups: [kubernetes.dask.org]
   resources: [daskclusters]
   verbs: [get, list, watch, patch, delete]

@@ -18,6 +18,7 @@ from dask_operator.reconcile.asking import last_lines, stuck
 from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry, in_parallel, names_of
 from dask_operator.reconcile.gone import clear_away
 from dask_operator.reconcile.living import is_living
+from dask_operator.reconcile.pulse import next_look
 from dask_operator.status import Told, cluster_status
 from dask_operator.status.conditions import Problem, connecting_for, lonely
 from dask_operator.status.scheduler import new_end
@@ -38,7 +39,8 @@ async def reconcile_cluster(context: Context, key: Key) -> float | None:
         later = await clear_away(context, key, cluster.uid if cluster is not None else "")
         if cluster is None or cluster.deleting or not _has_good_name(context, cluster):
             return later
-        return sooner(later, await _pass(context, key, _observe(context, cluster)))
+        look = await next_look(context, key, cluster)
+        return sooner(later, look, await _pass(context, key, _observe(context, cluster)))
     except NotFound:
         return GONE_SECONDS
     except ApiError as error:

@@ -14,6 +14,7 @@ from dask_operator.kube import Kube
 from dask_operator.observed import ClusterView, GroupView, ObjectView, PodView, Roster
 from dask_operator.plan.cluster_world import Defaults
 from dask_operator.plan.leftovers import Leftover
+from dask_operator.plan.pulse import Pulse
 from dask_operator.reconcile.refusals import Refusals
 from dask_operator.recorder import Recorder
 from dask_operator.retirement import SchedulerDesk
@@ -54,6 +55,8 @@ class Context:
     """Clusters of whose name a call is deleting what earlier ones have left."""
     vacating: dict[Key, float] = field(default_factory=dict)
     """Clusters of whose name earlier ones have Pods that are about to go → since when (monotonic seconds)."""
+    pulses: dict[Key, Pulse] = field(default_factory=dict)
+    """Clusters → what is known of their clients, where those have asked to be missed."""
     refusals: Refusals = field(init=False)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     _words: dict[str, tuple[float, str]] = field(default_factory=dict)
@@ -94,6 +97,7 @@ class Context:
         """Forget an object that is gone."""
         self.refusals.forget(key)
         self._written.pop(key, None)
+        self.pulses.pop(key, None)
 
     async def words_about(
         self, pod: PodView, seconds: float, find: "Callable[[Context, PodView], Awaitable[str]]"
