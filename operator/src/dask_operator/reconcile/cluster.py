@@ -2,17 +2,16 @@
 
 from dask_operator_api import labels, names
 from dask_operator_api.conditions import Reason
-from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest, section
 
-from dask_operator.errors import ApiError, Conflict, NameTaken, NotFound, Refused
-from dask_operator.intake import is_watched
+from dask_operator.errors import ApiError, NotFound
 from dask_operator.observed import ClusterView
 from dask_operator.plan.cluster import ClusterPlan, plan_cluster
-from dask_operator.plan.cluster_world import Act, ClusterObserved, Create, Delete, NameConflict, Patch
+from dask_operator.plan.cluster_world import ClusterObserved
 from dask_operator.plan.world import sooner
+from dask_operator.reconcile.acts import carry_out
 from dask_operator.reconcile.asking import last_lines, stuck
-from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry, in_parallel, names_of
+from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry, names_of
 from dask_operator.reconcile.gone import clear_away
 from dask_operator.status import Told, cluster_status
 from dask_operator.status.conditions import Problem, connecting_for, lonely
@@ -75,7 +74,7 @@ async def _pass(context: Context, key: Key, seen: ClusterObserved) -> float | No
     status = cluster_status(seen, plan, told)
     _tell_lives(context, cluster, status)
     again = await context.write_status(key, cluster, status, urgent=_urgent(cluster, status))
-    retry = sooner(retry, await _carry_out(context, key, seen, plan, problem))
+    retry = sooner(retry, await carry_out(context, key, cluster, plan.acts, problem))
     _retire(context, key, seen, plan)
     return sooner(again, retry, soon, plan.again, _ask(context, key, seen, plan))
 
@@ -115,56 +114,6 @@ def _tell_lives(context: Context, cluster: ClusterView, status: Manifest) -> Non
         why = "the one before is gone"
     message = f"a new scheduler has begun (number {lives + 1}): {why}; what its workers had in memory is lost"
     context.recorder.tell(cluster, "SchedulerRestarted", message, warning=not replaced)
-
-
-async def _carry_out(
-    context: Context, key: Key, seen: ClusterObserved, plan: ClusterPlan, problem: Problem | None
-) -> float | None:
-    """Do what was planned, but for what the API server has just refused."""
-
-    async def act(item: Act) -> None:
-        await _act(context, seen.cluster, item)
-
-    acts = [item for item in plan.acts if not _is_refused(item, problem)]
-    try:
-        await in_parallel(acts, act, len(acts))
-    except Refused as error:
-        reason = Reason.SERVICE_REFUSED if error.kind == "Service" else Reason.POD_REFUSED
-        context.refuse(key, seen.cluster, (seen.cluster.generation,), reason, error)
-        return 0.0
-    return None
-
-
-def _is_refused(item: Act, problem: Problem | None) -> bool:
-    return problem is not None and not isinstance(item, Delete) and problem.kind in ("", item.kind)
-
-
-async def _act(context: Context, cluster: ClusterView, item: Act) -> None:
-    space = cluster.namespace
-    if isinstance(item, Create):
-        await _create(context, cluster, item)
-    elif isinstance(item, Patch):
-        answer = await context.kube.patch(item.kind, space, item.name, item.body)
-        context.intake.saw(item.kind, answer)
-    else:
-        await context.delete(item.kind, item.view, item.at_once)
-        context.recorder.tell(
-            cluster, "Deleted", f"deleted {item.kind} {item.view.name}: {item.why}", warning=item.at_once
-        )
-
-
-async def _create(context: Context, cluster: ClusterView, item: Create) -> None:
-    name = item.body["metadata"]["name"]
-    try:
-        answer = await context.kube.create(item.kind, item.body)
-        context.recorder.tell(cluster, "Created", f"created {item.kind} {name}")
-    except Conflict:
-        # Somebody's, or ours from a try whose answer was lost: the next pass sees which.
-        answer = await context.kube.get(item.kind, cluster.namespace, name)
-        elsewhere = item.kind == Kind.WORKER_GROUP and answer["spec"].get("cluster") != cluster.name
-        if elsewhere or not is_watched(item.kind, answer):
-            raise NameTaken(NameConflict(item.kind, name).message, 409) from None
-    context.intake.saw(item.kind, answer)
 
 
 def _retire(context: Context, key: Key, seen: ClusterObserved, plan: ClusterPlan) -> None:

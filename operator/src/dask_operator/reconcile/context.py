@@ -8,10 +8,11 @@ from typing import TypeVar
 from dask_operator_api.conditions import Reason
 from dask_operator_api.manifests import Manifest, items, section
 
+from dask_operator.desired.owner import Owner
 from dask_operator.errors import ApiError, NameTaken, Refused, TryAgain
 from dask_operator.intake import Intake
 from dask_operator.kube import Kube
-from dask_operator.observed import ClusterView, GroupView, ObjectView, PodView, Roster
+from dask_operator.observed import ObjectView, PodView, Roster
 from dask_operator.plan.cluster_world import Defaults
 from dask_operator.plan.leftovers import Leftover
 from dask_operator.recorder import Recorder
@@ -31,6 +32,9 @@ GONE_SECONDS = 1.0
 
 PASSING_SECONDS = 10.0
 """The same for what others can mend: a quota, a name that is taken."""
+
+_FINAL = (400, 422)
+"""HTTP statuses that are about the object alone; others may change with a right, a quota or a policy."""
 
 T = TypeVar("T")
 
@@ -89,7 +93,7 @@ class Context:
     def refuse(
         self,
         key: Key,
-        about: ClusterView | GroupView,
+        about: Owner,
         generations: tuple[int, ...],
         reason: Reason,
         error: Refused,
@@ -99,7 +103,8 @@ class Context:
             self.recorder.tell(about, _reason(reason, error), str(error), warning=True)
         passing = error.is_quota or isinstance(error, NameTaken)
         seconds = PASSING_SECONDS if passing or error.is_terminating else REFUSED_SECONDS
-        problem = Problem(_reason(reason, error), str(error), error.kind)
+        final = error.status in _FINAL and not isinstance(error, NameTaken)
+        problem = Problem(_reason(reason, error), str(error), error.kind, final)
         self._problems[key] = _Remembered(problem, generations, self.clock() + seconds)
 
     def settle(self, group_uid: str, numbers: set[int]) -> None:
@@ -134,12 +139,15 @@ class Context:
         self.cleared = {leftover: at for leftover, at in self.cleared.items() if at > limit}
 
     async def write_status(
-        self, key: Key, view: ClusterView | GroupView, wanted: Manifest, urgent: bool = False
+        self, key: Key, view: Owner, wanted: Manifest, urgent: bool = False, exact: bool = False
     ) -> float | None:
         """Make the status what is wanted, if it differs.
 
         While only numbers change on their way to what is wanted, it is written every few seconds, unless
         ``urgent``: then gives the seconds until it may be written.
+
+        Raises:
+            Conflict: with ``exact``, the object is not what ``view`` says any more.
         """
         if all(view.status.get(name) == value for name, value in wanted.items()):
             return None
@@ -148,7 +156,8 @@ class Context:
             return wait
         for reason, message in news(view.status, wanted):
             self.recorder.tell(view, reason, message, warning=True)
-        body = {"metadata": {"uid": view.uid}, "status": wanted}
+        version = {"resourceVersion": str(view.version)} if exact else {}
+        body = {"metadata": {"uid": view.uid, **version}, "status": wanted}
         answer = await self.kube.patch(key.kind, view.namespace, view.name, body, "status")
         self._written[key] = self.clock()
         self.intake.saw(key.kind, answer)

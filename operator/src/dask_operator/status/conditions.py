@@ -34,6 +34,8 @@ class Problem:
     message: str
     kind: str = ""
     """The kind of the object that it was about; empty where that is not known."""
+    final: bool = False
+    """Whether the answer can only change with the object that it was about."""
 
 
 def merged(status: Manifest, wanted: Iterable[Condition], generation: int, wall: float) -> list[Manifest]:
