@@ -2,6 +2,7 @@
 #
 #   CONTEXT=<kube context>   use that cluster of your own instead of the local one
 #   REGISTRY=<registry>      where images are pushed for it
+#   WATCH_NAMESPACES="<names>"  the operator looks after these namespaces only; `make test-namespaced` sets some
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -13,6 +14,7 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 UV := $(CACHE)/uv-$(UV_VERSION)/bin/uv
 CONTEXT ?=
+export WATCH_NAMESPACES ?=
 USER_KUBECONFIG := $(KUBECONFIG)
 export DASK_OPERATOR_CACHE := $(CACHE)
 export KUBECONFIG := $(CURDIR)/build/kubeconfig
@@ -79,6 +81,11 @@ test-unit: check ## The checks and the tests that run anywhere
 .PHONY: test
 test: test-unit cluster tools install ## Every test, on the cluster too
 	@pytest -q --durations=10 tests/chart tests/cluster -m "not slow"
+
+.PHONY: test-namespaced
+test-namespaced: export WATCH_NAMESPACES = dask-tests-0 dask-tests-1 dask-tests-2
+test-namespaced: cluster tools install ## The tests on the cluster, with an operator that looks after some namespaces only
+	@pytest -q --durations=10 tests/cluster -m "not slow"
 
 .PHONY: test-all
 test-all: test-unit cluster tools install ## Every test, the long ones too

@@ -16,9 +16,12 @@ STANDARD_LABELS = {
 }
 
 
-@pytest.fixture(scope="module")
-def objects(render: Renderer) -> list[Tree]:
-    return render.objects()
+WATCHED = ["team-a", "team-b"]
+
+
+@pytest.fixture(scope="module", params=[[], WATCHED], ids=["all-namespaces", "some-namespaces"])
+def objects(render: Renderer, request: pytest.FixtureRequest) -> list[Tree]:
+    return render.objects({"watchNamespaces": request.param, "operator": {"replicas": 2}})
 
 
 def test_every_namespaced_object_says_its_namespace(objects: list[Tree]) -> None:
@@ -28,7 +31,14 @@ def test_every_namespaced_object_says_its_namespace(objects: list[Tree]) -> None
         if item["kind"] not in CLUSTER_SCOPED
     }
     assert found
-    assert set(found.values()) == {"its-namespace"}, found
+    elsewhere = {identity: space for identity, space in found.items() if space != "its-namespace"}
+    assert {kind for kind, _ in elsewhere} <= {"Role", "RoleBinding", "Lease"}, elsewhere
+    assert set(elsewhere.values()) <= set(WATCHED), elsewhere
+
+
+def test_an_operator_for_some_namespaces_has_nothing_cluster_scoped_but_definitions(render: Renderer) -> None:
+    kinds = {item["kind"] for item in render.objects({"watchNamespaces": WATCHED})}
+    assert kinds & CLUSTER_SCOPED == {"CustomResourceDefinition"}
 
 
 def test_no_cluster_scoped_object_says_a_namespace(objects: list[Tree]) -> None:
@@ -42,10 +52,10 @@ def test_every_object_has_the_standard_labels(objects: list[Tree]) -> None:
         assert not missing, f"{item['kind']} {item['metadata']['name']}"
 
 
-def test_cluster_scoped_names_carry_the_release(objects: list[Tree]) -> None:
+def test_cluster_scoped_names_carry_the_release_and_its_namespace(objects: list[Tree]) -> None:
     for item in objects:
         if item["kind"] in CLUSTER_SCOPED - {"CustomResourceDefinition"}:
-            assert item["metadata"]["name"].startswith("release-"), item["metadata"]["name"]
+            assert item["metadata"]["name"].startswith("its-namespace:release-"), item["metadata"]["name"]
 
 
 def test_every_pod_of_the_chart_is_selected_with_its_component(objects: list[Tree]) -> None:

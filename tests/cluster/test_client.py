@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 import subprocess
 import time
 import urllib.request
@@ -13,6 +12,8 @@ from typing import Any
 import pytest
 from dask_operator_client import KubeCluster, errors
 from distributed import Client
+
+from tests.support.namespaces import fresh_namespace
 
 ROOT = Path(__file__).resolve().parents[2]
 KUBECTL = ROOT / "build" / "bin" / "kubectl"
@@ -33,10 +34,8 @@ def kubeconfig() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def namespace(kubeconfig: str) -> Iterator[str]:
     """A namespace for this module."""
-    name = f"test-client-{secrets.token_hex(3)}"
-    kubectl("create", "namespace", name)
-    yield name
-    kubectl("delete", "namespace", name, "--wait=false")
+    with fresh_namespace("test-client") as name:
+        yield name
 
 
 @pytest.fixture(scope="module")

@@ -203,6 +203,14 @@ def test_a_name_that_somebody_else_has_is_a_conflict_and_nothing_is_touched(name
     _wait_ready(namespace, "taken")
 
 
+def test_a_finalizer_that_another_operator_has_left_does_not_hold_a_cluster_back(namespace: str) -> None:
+    left = {"finalizers": ["kopf.zalando.org/KopfFinalizerMarker"]}
+    apply(namespace, dask_cluster("held", 1, metadata=left, worker=FAKE))
+    _ready_workers(namespace, "held", 1)
+    kubectl("delete", "daskcluster", "held", "-n", namespace, "--wait=false")
+    eventually("the cluster to be gone", lambda: get(namespace, "daskcluster", "held") is None, 20)
+
+
 def test_a_group_that_belongs_to_something_else_says_so_and_gets_no_workers(namespace: str) -> None:
     apply(namespace, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "owner"}})
     owner = get(namespace, "configmap", "owner")

@@ -12,20 +12,22 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from .kubectl import eventually, kubectl, list_objects
+from .kubectl import eventually, get, kubectl, list_objects
+from .namespaces import WATCHED
 
 NAMESPACE = "dask-operator"
 DEPLOYMENT = "dask-operator"
 
 
 class OperatorProcess:
-    """One operator process at a time."""
+    """One operator process at a time: a container of a Pod called ``name``, that may be started again."""
 
-    def __init__(self, kubeconfig: Path, log: Path, settings: Mapping[str, str]) -> None:
+    def __init__(self, kubeconfig: Path, log: Path, name: str, settings: Mapping[str, str]) -> None:
+        self.name = name
         self.log = log
         """What it printed, in all its lives."""
         self._kubeconfig = kubeconfig
@@ -41,6 +43,11 @@ class OperatorProcess:
             "KUBECONFIG": str(self._kubeconfig),
             "DASK_OPERATOR_HTTP_PORT": str(self._port),
             "DASK_OPERATOR_DEFAULT_IMAGE": "localhost/dask:dev",
+            "DASK_OPERATOR_RELEASE": DEPLOYMENT,
+            "DASK_OPERATOR_WATCH_NAMESPACES": ",".join(WATCHED),
+            "POD_NAMESPACE": NAMESPACE,
+            "POD_NAME": self.name,
+            "POD_UID": f"uid-of-{self.name}",
             **self._settings,
         }
         with self.log.open("ab") as log:
@@ -50,9 +57,22 @@ class OperatorProcess:
 
     def kill(self) -> None:
         """End it by SIGKILL, and wait until it is gone."""
+        self.send(signal.SIGKILL)
+        self.wait_ended(10)
+
+    def send(self, number: int) -> None:
+        """Send it a signal."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait(10)
+        self._process.send_signal(number)
+
+    def wait_ended(self, seconds: float) -> int:
+        """Wait until it has ended; gives its exit code."""
+        assert self._process is not None
+        return self._process.wait(seconds)
+
+    def is_leading(self) -> bool:
+        """Whether the Lease is its own."""
+        return (lease_holder() or "").startswith(f"{self.name}_")
 
     def is_ready(self) -> bool:
         """Whether its first full observation is done."""
@@ -65,8 +85,16 @@ class OperatorProcess:
     def stop(self) -> None:
         """End it by SIGTERM, if it was started."""
         if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
             self._process.terminate()
             self._process.wait(20)
+
+
+def lease_holder() -> str | None:
+    """Who holds the operator's Lease."""
+    lease = get(NAMESPACE, "lease", DEPLOYMENT)
+    holder: str | None = (lease or {}).get("spec", {}).get("holderIdentity")
+    return holder
 
 
 @contextmanager
@@ -80,15 +108,34 @@ def operator_process(
         server: URL that it shall take for the API server's.
         settings: further environment variables.
     """
-    process = OperatorProcess(_kubeconfig(folder, server), folder / "operator.log", settings or {})
+    with _processes(folder, ("operator",), server, settings or {}) as (process,):
+        yield process
+
+
+@contextmanager
+def operator_processes(folder: Path, *names: str) -> Iterator[list[OperatorProcess]]:
+    """Several operators as processes instead of the chart's Deployment; the first one leads."""
+    with _processes(folder, names, "", {}) as processes:
+        yield processes
+
+
+@contextmanager
+def _processes(
+    folder: Path, names: Sequence[str], server: str, settings: Mapping[str, str]
+) -> Iterator[list[OperatorProcess]]:
+    kubeconfig = _kubeconfig(folder, server)
+    processes = [OperatorProcess(kubeconfig, folder / f"{name}.log", name, settings) for name in names]
     kubectl("scale", "deployment", DEPLOYMENT, "-n", NAMESPACE, "--replicas=0")
     try:
         eventually("the Deployment's Pod to be gone", lambda: not list_objects(NAMESPACE, "pods"))
-        process.start()
-        eventually("the operator to be ready", process.is_ready)
-        yield process
+        for process in processes:
+            process.start()
+            eventually(f"{process.name} to be ready", process.is_ready)
+        eventually(f"{names[0]} to lead", processes[0].is_leading)
+        yield processes
     finally:
-        process.stop()
+        for process in processes:
+            process.stop()
         kubectl("scale", "deployment", DEPLOYMENT, "-n", NAMESPACE, "--replicas=1")
         kubectl("rollout", "status", f"deployment/{DEPLOYMENT}", "-n", NAMESPACE, "--timeout=60s")
 

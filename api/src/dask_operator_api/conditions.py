@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class ConditionType(StrEnum):
-    """A condition of a DaskCluster, DaskWorkerGroup or DaskJob."""
+    """A condition of a DaskCluster, DaskWorkerGroup, DaskJob or DaskAutoscaler."""
 
     READY = "Ready"
     """DaskCluster: a client can connect. DaskWorkerGroup: every wanted worker Pod is Ready."""
@@ -24,6 +24,12 @@ class ConditionType(StrEnum):
     """DaskJob: it is suspended, and nothing of it runs."""
     EDIT_IGNORED = "EditIgnored"
     """DaskJob: the Pod templates were edited after the start, which changes nothing."""
+    ABLE_TO_SCALE = "AbleToScale"
+    """DaskAutoscaler: there is a group that it may scale."""
+    SCALING_ACTIVE = "ScalingActive"
+    """DaskAutoscaler: the scheduler says what it wants, and the autoscaler follows."""
+    SCALING_LIMITED = "ScalingLimited"
+    """DaskAutoscaler: the number of workers is not what the work alone would ask for."""
 
 
 class Reason(StrEnum):
@@ -81,6 +87,25 @@ class Reason(StrEnum):
     # drains
     SCHEDULER_UNREACHABLE = "SchedulerUnreachable"
     NO_ROOM_FOR_RESULTS = "NoRoomForResults"
+    # autoscaling: AbleToScale
+    READY_FOR_NEW_SCALE = "ReadyForNewScale"
+    SCALE_UP_STABILIZED = "ScaleUpStabilized"
+    SCALE_DOWN_STABILIZED = "ScaleDownStabilized"
+    FAILED_UPDATE_SCALE = "FailedUpdateScale"
+    DUPLICATE_TARGET = "DuplicateTarget"
+    WORKER_GROUP_NOT_FOUND = "WorkerGroupNotFound"
+    # autoscaling: ScalingActive
+    SCHEDULER_ANSWERS = "SchedulerAnswers"
+    SUSPENDED = "Suspended"
+    NOT_SERVED = "NotServed"
+    # autoscaling: ScalingLimited
+    DESIRED_WITHIN_RANGE = "DesiredWithinRange"
+    TOO_MANY_REPLICAS = "TooManyReplicas"
+    TOO_FEW_REPLICAS = "TooFewReplicas"
+    SCALE_UP_LIMIT = "ScaleUpLimit"
+    SCALE_DOWN_LIMIT = "ScaleDownLimit"
+    WORKERS_IN_USE = "WorkersInUse"
+    SHUFFLE_RUNNING = "ShuffleRunning"
 
 
 TROUBLE = frozenset(

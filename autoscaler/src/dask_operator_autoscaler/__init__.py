@@ -1,1 +1,1 @@
-"""The autoscaler of the Dask operator: the package exists so that the workspace is whole; nothing runs yet."""
+"""The autoscaler of the Dask operator: asks each cluster's scheduler, decides, and writes one number of workers."""

@@ -2,7 +2,8 @@
 
 ApiError
 ├── TryAgain      the same call may succeed later: the queue backs off
-│   └── Uncertain the call may have taken effect: nobody knows
+│   ├── Uncertain the call may have taken effect: nobody knows
+│   └── NotLeading it was not sent: another operator may be at work
 ├── Conflict      the object has changed: take a fresh look
 ├── NotFound      the object, or its namespace, is gone
 └── Refused       the answer will be the same until the user edits something
@@ -25,6 +26,10 @@ class TryAgain(ApiError):
 
 class Uncertain(TryAgain):
     """No answer came: the write may or may not have taken effect."""
+
+
+class NotLeading(TryAgain):
+    """This process does not hold the Lease, so its write was not sent."""
 
 
 class Conflict(ApiError):

@@ -1,38 +1,68 @@
-"""The only kopf decorators: they remember what happened and put keys on the queue. They write nothing."""
+"""The only kopf decorators: they hand on what happened. They write nothing."""
 
-from typing import Any
+import asyncio
+import itertools
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, NamedTuple
 
 import kopf
 from dask_operator_api.kinds import GROUP, VERSION, Kind
+from dask_operator_api.manifests import Manifest
 
-from dask_operator.intake import SELECTOR, Intake
+from dask_operator.intake import SELECTOR, version_of
+
+LOGIN_PAUSE = 2.0
+"""Seconds at least between two logins, if the API server does not take the token."""
+
+
+class Event(NamedTuple):
+    """An object was seen, or its end."""
+
+    kind: str
+    gone: bool
+    body: Manifest
+
+
+class Patience:
+    """Pauses (seconds) between tries, without end.
+
+    kopf gives up a watch after as many failures as there are pauses, and ends altogether with any of its watches: for
+    a namespace whose Role is gone, or because etcd answers nobody for a minute.
+    """
+
+    def __iter__(self) -> Iterator[float]:
+        return itertools.chain((0.2, 0.5, 1.0, 2.0), itertools.repeat(4.0))
 
 
 def configure(settings: kopf.OperatorSettings) -> None:
     """Set kopf up as a source of watch events and nothing else."""
     settings.posting.enabled = False
     settings.scanning.disabled = True
-    settings.watching.inactivity_timeout = 70.0
-    settings.watching.connect_timeout = 10.0
-    settings.queueing.idle_timeout = 0.1
+    settings.process.ultimate_exiting_timeout = None
+    settings.networking.error_backoffs = Patience()
+    settings.networking.request_timeout = 60.0
+    settings.networking.connect_timeout = 5.0
     settings.networking.enforce_retry_after = True
+    settings.watching.inactivity_timeout = 70.0
+    settings.watching.connect_timeout = 5.0
+    settings.queueing.idle_timeout = 0.1
+    settings.queueing.exit_timeout = 1.0
     settings.watching.label_selectors["pods"] = SELECTOR
     settings.watching.label_selectors["services"] = SELECTOR
     settings.watching.label_selectors["poddisruptionbudgets"] = SELECTOR
 
 
-def gone_at(meta: dict[str, Any]) -> tuple[str, str, str, int]:
+def gone_at(meta: Manifest) -> tuple[str, str, str, int]:
     """Namespace, name, uid and resourceVersion, from the metadata of an object that is gone."""
-    version = str(meta.get("resourceVersion", ""))
-    return (
-        meta.get("namespace", ""),
-        meta["name"],
-        meta.get("uid", ""),
-        int(version) if version.isdigit() else 0,
-    )
+    return meta.get("namespace", ""), meta["name"], meta.get("uid", ""), version_of(meta)
 
 
-def register(intake: Intake, registry: kopf.OperatorRegistry) -> None:
+def register(
+    hand_over: Callable[[Event], None],
+    registry: kopf.OperatorRegistry,
+    log_in: Callable[[], Awaitable[kopf.AiohttpSession]],
+) -> None:
     """Watch the custom resources, and the Pods and Services of clusters."""
 
     def watch(kind: str, *resource: str) -> None:
@@ -40,10 +70,7 @@ def register(intake: Intake, registry: kopf.OperatorRegistry) -> None:
         async def saw(event: Any, **_: Any) -> None:
             body = dict(event["object"])
             body.setdefault("kind", kind)
-            if event["type"] == "DELETED":
-                intake.gone(kind, *gone_at(body["metadata"]))
-            else:
-                intake.saw(kind, body)
+            hand_over(Event(kind, event["type"] == "DELETED", body))
 
     watch(Kind.CLUSTER, GROUP, VERSION, Kind.CLUSTER.plural)
     watch(Kind.WORKER_GROUP, GROUP, VERSION, Kind.WORKER_GROUP.plural)
@@ -53,6 +80,11 @@ def register(intake: Intake, registry: kopf.OperatorRegistry) -> None:
     watch("Service", "v1", "services")
     watch("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets")
 
+    last_login = -LOGIN_PAUSE
+
     @kopf.on.login(registry=registry)
-    def login(**arguments: Any) -> kopf.ConnectionInfo | None:
-        return kopf.login_with_service_account(**arguments) or kopf.login_with_kubeconfig(**arguments)
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        nonlocal last_login
+        await asyncio.sleep(max(0.0, last_login + LOGIN_PAUSE - time.monotonic()))
+        last_login = time.monotonic()
+        return await log_in()

@@ -4,20 +4,19 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from dask_operator.queue import KeyedQueue
 
-QUEUE_LIMIT_SECONDS = 180.0
-"""A key that waits or is worked on for longer than this means that the operator has stopped working."""
+async def serve(port: int, complaint: Callable[[], str], is_ready: Callable[[], bool]) -> web.AppRunner:
+    """Serve the probes on ``port`` of all addresses; close the answer with ``cleanup()``.
 
-
-async def serve(port: int, queue: KeyedQueue, is_ready: Callable[[], bool]) -> web.AppRunner:
-    """Serve the probes on ``port`` of all addresses; close the answer with ``cleanup()``."""
+    Args:
+        port: the TCP port.
+        complaint: why the operator should be started anew; empty while there is no reason to.
+        is_ready: whether the first full observation is done. Whether this process leads does not matter.
+    """
 
     async def healthz(_: web.Request) -> web.Response:
-        age = queue.oldest_age()
-        if age > QUEUE_LIMIT_SECONDS:
-            return web.Response(status=500, text=f"the oldest item has been in the queue for {age:.0f} s\n")
-        return web.Response(text="ok\n")
+        reason = complaint()
+        return web.Response(status=500, text=f"{reason}\n") if reason else web.Response(text="ok\n")
 
     async def readyz(_: web.Request) -> web.Response:
         if not is_ready():

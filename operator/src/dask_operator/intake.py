@@ -29,6 +29,12 @@ SELECTOR = f"{labels.CLUSTER_NAME},{labels.COMPONENT} in ({','.join(COMPONENTS)}
 """Pods, Services and budgets outside this selection never reach the operator."""
 
 
+def version_of(meta: Manifest) -> int:
+    """The resourceVersion in some metadata; 0 where it is not a number."""
+    version = str(meta.get("resourceVersion", ""))
+    return int(version) if version.isdigit() else 0
+
+
 def is_watched(kind: str, body: Manifest) -> bool:
     """Whether a change of this object would come to our notice."""
     if kind not in BY_LABEL:
@@ -63,13 +69,28 @@ class Intake:
         self._queue_all(keys_touched(self._store, held))
         return True
 
-    def listed(self, kind: str, bodies: list[Manifest], version: int) -> int:
-        """These are all the objects of a kind that there are. Gives how many differences that made."""
-        shelf = self._store.shelf(kind)
-        changes = sum(
-            self.gone(kind, v.namespace, v.name, v.uid, version) for v in shelf.missing_from(bodies, version)
-        )
-        return changes + sum(self.saw(kind, body) for body in bodies)
+    def listed(
+        self, kind: str, bodies: list[Manifest], version: int, namespace: str | None = None
+    ) -> list[int]:
+        """These are all the objects of a kind that there are, in ``namespace`` or anywhere.
+
+        Gives the last known versions of those that were held and are gone.
+        """
+        missing = self._store.shelf(kind).missing_from(bodies, version)
+        vanished = [view for view in missing if namespace in (None, view.namespace)]
+        for view in vanished:
+            self.gone(kind, view.namespace, view.name, view.uid, version)
+        for body in bodies:
+            self.saw(kind, body)
+        return [view.version for view in vanished]
+
+    def leave(self, namespace: str) -> None:
+        """Forget a namespace that is not looked after any more, without a word about whether its objects exist."""
+        for kind in WATCHED:
+            for view in self._store.leave(kind, namespace):
+                if isinstance(view, PodView):
+                    self._desk.forget(view.uid)
+                self._queue_all(keys_touched(self._store, view))
 
     def queue_everything(self) -> None:
         """Have every cluster, group and job reconciled."""

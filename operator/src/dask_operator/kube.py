@@ -4,6 +4,7 @@ Objects go in and come out as plain dicts. Every failure is one of the kinds in 
 """
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -15,7 +16,9 @@ from kubernetes.aio import config
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 
-from dask_operator.errors import ApiError, Conflict, NotFound, Refused, TryAgain, Uncertain
+from dask_operator import transport
+from dask_operator.errors import ApiError, Conflict, NotFound, NotLeading, Refused, TryAgain, Uncertain
+from dask_operator.fence import Fence
 
 REQUEST_SECONDS = 15.0
 LIST_SECONDS = 60.0
@@ -34,8 +37,13 @@ _PATHS = {
     "Pod": ("/api/v1", "pods"),
     "Service": ("/api/v1", "services"),
     "Event": ("/api/v1", "events"),
+    "Lease": ("/apis/coordination.k8s.io/v1", "leases"),
     "PodDisruptionBudget": ("/apis/policy/v1", "poddisruptionbudgets"),
 }
+
+_UNAUTHORIZED = re.compile(r' is forbidden: User "[^"]*" cannot ')
+"""How RBAC refuses, and nobody else. Rights are looked at before anything else is done, but an API server that has just
+been started knows of none for a moment (seen: a second). So it is worth another try."""
 
 _MERGE = "application/merge-patch+json"
 _JSON_PATCH = "application/json-patch+json"
@@ -50,33 +58,38 @@ class Listing:
 
 
 class Kube:
-    """Calls to the API server. Make one with :meth:`connect`; close it at the end."""
+    """Calls to the API server. Make one with :meth:`connect`; close it at the end.
 
-    def __init__(self, client: ApiClient) -> None:
+    Writes pass ``fence``, and none is under way any more when it closes.
+    """
+
+    def __init__(self, client: ApiClient, fence: Fence, agent: str) -> None:
         self._client = client
+        self._fence = fence
+        self._agent = agent
 
     @classmethod
-    async def connect(cls) -> "Kube":
-        """Use the Pod's service account, or outside a Pod the kubeconfig that ``KUBECONFIG`` names."""
-        configuration = Configuration()
-        configuration.connection_pool_maxsize = CONNECTIONS
-        try:
-            config.load_incluster_config(client_configuration=configuration)
-        except config.ConfigException:
-            await config.load_kube_config(client_configuration=configuration)
-        return cls(ApiClient(configuration))
+    async def connect(cls, fence: Fence, agent: str, connections: int = CONNECTIONS) -> "Kube":
+        """Use the Pod's service account, or outside a Pod the kubeconfig that ``KUBECONFIG`` names.
+
+        ``agent`` is what the API server's audit log calls this process.
+        """
+        client = ApiClient(await _configuration())
+        rest = client.rest_client
+        rest.pool_manager = transport.session(fence, rest.ssl_context, connections)
+        return cls(client, fence, agent)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._client.close()
 
-    async def list_all(self, kind: str, selector: str = "") -> Listing:
-        """All objects of ``kind`` in all namespaces, in chunks."""
+    async def list_all(self, kind: str, selector: str = "", namespace: str | None = None) -> Listing:
+        """All objects of ``kind`` in one namespace, or in all, in chunks."""
         found: list[Manifest] = []
         token, version = "", 0
         while True:
             query = {"limit": str(LIST_CHUNK), "labelSelector": selector, "continue": token}
-            url = _url(kind, None) + "?" + urlencode({k: v for k, v in query.items() if v})
+            url = _url(kind, namespace) + "?" + urlencode({k: v for k, v in query.items() if v})
             answer = await self._call("GET", url, seconds=LIST_SECONDS)
             found.extend(answer.get("items") or ())
             version = int(answer["metadata"].get("resourceVersion") or 0)
@@ -140,6 +153,30 @@ class Kube:
             return False
         return bool(held["metadata"]["uid"] == uid)
 
+    async def list_named(self, kind: str, name: str) -> list[Manifest]:
+        """The objects of ``kind`` with that name, of all namespaces: a right to list may be for one name only."""
+        query = urlencode({"fieldSelector": f"metadata.name={name}"})
+        answer = await self._call("GET", _url(kind, None) + "?" + query)
+        return list(answer.get("items") or ())
+
+    async def review(self, kind: str, spec: Manifest) -> Manifest:
+        """What the authorization API says of the operator itself: the status of a ``SelfSubject...Review``.
+
+        Everybody may ask that.
+        """
+        body = {"apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": spec}
+        answer = await self._call("POST", f"/apis/authorization.k8s.io/v1/{kind.lower()}s", body)
+        status: Manifest = answer.get("status") or {}
+        return status
+
+    async def openapi(self) -> Manifest:
+        """The API server's OpenAPI document of our kinds, which everybody may read.
+
+        Raises:
+            NotFound: there are no such kinds.
+        """
+        return await self._call("GET", f"/openapi/v3/apis/{GROUP}/{VERSION}", seconds=LIST_SECONDS)
+
     async def delete_selected(self, kind: str, namespace: str, selector: str) -> None:
         """Delete all objects of ``kind`` in a namespace that a label selector takes, in one call."""
         await self._call(
@@ -180,19 +217,52 @@ class Kube:
         content_type: str = "application/json",
         seconds: float = REQUEST_SECONDS,
     ) -> bytes:
-        headers = {"Content-Type": content_type, "Accept": "application/json", "User-Agent": "dask-operator"}
+        headers = {"Content-Type": content_type, "Accept": "application/json", "User-Agent": self._agent}
         await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, verb, body)
         url = self._client.configuration.host + path
+        if verb != "GET":
+            seconds = min(seconds, self._fence.left())
+            if seconds <= 0:
+                raise NotLeading(transport.CLOSED)
         timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=5.0)
         try:
             response = await self._client.call_api(verb, url, headers, body, None, timeout)
             text = await response.read()
+        except transport.NotSent as error:
+            raise NotLeading(str(error)) from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise TryAgain(f"cannot connect to the API server: {error}") from error
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             what = f"{verb} {path.partition('?')[0]}: no answer: {error or type(error).__name__}"
             raise (TryAgain(what) if verb == "GET" else Uncertain(what)) from error
         return _checked(verb, response.status, dict(response.headers), text)
+
+
+async def _configuration() -> Configuration:
+    configuration = Configuration()
+    try:
+        config.load_incluster_config(client_configuration=configuration)
+    except config.ConfigException:
+        await config.load_kube_config(client_configuration=configuration)
+    return configuration
+
+
+async def session_for_watches(fence: Fence, agent: str) -> tuple[str, aiohttp.ClientSession]:
+    """The API server's address, and a session of one's own whose writes pass ``fence`` too.
+
+    Every request carries the token of that moment: the service account's is renewed in the life of a process.
+    """
+    client = ApiClient(await _configuration())
+
+    async def sign(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        headers: dict[str, str] = {}
+        await client.update_params_for_auth(headers, [], ["BearerToken"], "", request.method, None)
+        request.headers.update({key.title(): value for key, value in headers.items()})
+        return await send(request)
+
+    session = transport.session(fence, client.rest_client.ssl_context, 0, sign)
+    session.headers["User-Agent"] = agent
+    return client.configuration.host, session
 
 
 def _url(kind: str, namespace: str | None, name: str = "", subresource: str = "") -> str:
@@ -222,6 +292,8 @@ def _error(verb: str, status: int, headers: dict[str, Any], text: bytes) -> ApiE
         return NotFound(message)
     if status == 409:
         return Conflict(message)
+    if status == 403 and _UNAUTHORIZED.search(message):
+        return TryAgain(message)
     if status in (500, 504) and verb != "GET":
         return Uncertain(message)  # etcd may have got it although its answer was lost
     if status == 410 or status == 429 or status >= 500 or status == 401 or status == 408:

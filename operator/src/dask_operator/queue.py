@@ -26,7 +26,8 @@ class KeyedQueue:
 
     reconcile: Reconcile
     concurrency: int
-    _ready: "asyncio.Queue[Key]" = field(default_factory=asyncio.Queue)
+    _ready: "asyncio.Queue[Key | None]" = field(default_factory=asyncio.Queue)
+    """Keys to work on; None ends a worker."""
     _queued: dict[Key, float] = field(default_factory=dict)
     """Waiting keys → when they were added (loop time)."""
     _running: dict[Key, float] = field(default_factory=dict)
@@ -36,6 +37,10 @@ class KeyedQueue:
     _failures: dict[Key, int] = field(default_factory=dict)
     _not_before: dict[Key, float] = field(default_factory=dict)
     """Keys that failed → the loop time before which news does not bring them back."""
+    _setback: float | None = None
+    """When a pass ended last with something to try again (loop time)."""
+    _ending: bool = False
+    _finished: asyncio.Event = field(default_factory=asyncio.Event)
 
     def add(self, key: Key) -> None:
         """Have ``key`` reconciled soon, once, however often it is added before that."""
@@ -74,15 +79,34 @@ class KeyedQueue:
         times = [*self._queued.values(), *self._running.values()]
         return asyncio.get_running_loop().time() - min(times) if times else 0.0
 
+    def setback_age(self) -> float:
+        """Seconds since a pass last ended with something to try again; infinite if none did."""
+        if self._setback is None:
+            return float("inf")
+        return asyncio.get_running_loop().time() - self._setback
+
+    def end(self) -> None:
+        """Begin nothing any more: what is being worked on is finished, and then :meth:`run` returns."""
+        self._ending = True
+        for _ in range(self.concurrency):
+            self._ready.put_nowait(None)
+
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Work until cancelled, or until the end."""
         async with asyncio.TaskGroup() as workers:
             for _ in range(self.concurrency):
                 workers.create_task(self._work())
+        self._finished.set()
+
+    async def finished(self) -> None:
+        """Wait until nothing is worked on any more, after :meth:`end`."""
+        await self._finished.wait()
 
     async def _work(self) -> None:
         while True:
             key = await self._ready.get()
+            if key is None or self._ending:
+                return
             self._running[key] = self._queued.pop(key)
             try:
                 await self._once(key)
@@ -96,6 +120,7 @@ class KeyedQueue:
         try:
             again = await self.reconcile(key)
         except TryAgain as error:
+            self._setback = asyncio.get_running_loop().time()
             self._back_off(key, error, error.retry_after)
         except Exception as error:
             logger.exception("%s: reconcile failed", key)

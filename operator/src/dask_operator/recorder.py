@@ -83,6 +83,12 @@ class Recorder:
                 quiet = isinstance(error, Refused) and error.is_terminating
                 level = logging.DEBUG if quiet else logging.WARNING
                 logger.log(level, "Event %s not written: %s", happening.reason, error)
+            finally:
+                self._waiting.task_done()
+
+    async def written(self) -> None:
+        """Wait until nothing waits to be written."""
+        await self._waiting.join()
 
     async def _persist(self, happening: Happening) -> None:
         """Write an Event, and try a few times where that may help."""

@@ -2,49 +2,94 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 from dask_operator.errors import ApiError
-from dask_operator.intake import BY_LABEL, SELECTOR, WATCHED, Intake
+from dask_operator.hearing import Hearing
+from dask_operator.intake import BY_LABEL, SELECTOR, WATCHED, Intake, version_of
 from dask_operator.kube import Kube
+from dask_operator.territory import Territory
 
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 2.0
 
+HEARING_SECONDS = 15.0
+"""How long a watch may take to tell of what a listing has shown."""
 
-async def list_all(kube: Kube, intake: Intake) -> int:
-    """List every kind once; gives how many differences that made.
 
-    Raises:
-        ApiError: a listing failed; what was listed before it is kept.
+@dataclass
+class Survey:
+    """Lists everything there is, in the namespaces that are looked after.
+
+    Args:
+        watching: whether watches run, which then owe what a listing shows.
+        clock: monotonic seconds.
     """
-    changes = 0
-    for kind in WATCHED:
-        listing = await kube.list_all(kind, SELECTOR if kind in BY_LABEL else "")
-        changes += intake.listed(kind, listing.items, listing.version)
-    return changes
 
+    kube: Kube
+    intake: Intake
+    territory: Territory
+    hearing: Hearing
+    watching: Callable[[], bool]
+    clock: Callable[[], float]
+    _wanted: asyncio.Event = field(default_factory=asyncio.Event)
+    _tried: float | None = None
 
-async def first_listing(kube: Kube, intake: Intake) -> None:
-    """List until it succeeds, then have everything reconciled."""
-    while True:
-        try:
-            await list_all(kube, intake)
-            break
-        except ApiError as error:
-            logger.warning("cannot list yet, trying again in %.0f s: %s", RETRY_SECONDS, error)
-            await asyncio.sleep(RETRY_SECONDS)
-    intake.queue_everything()
+    def tried_ago(self) -> float:
+        """Seconds since the last listing was begun, of however many kinds; 0 before the first."""
+        return self.clock() - self._tried if self._tried is not None else 0.0
 
+    def soon(self) -> None:
+        """Have everything listed now rather than when it is time."""
+        self._wanted.set()
 
-async def resync(kube: Kube, intake: Intake, seconds: float) -> None:
-    """List everything again and again, ``seconds`` apart, until cancelled."""
-    while True:
-        await asyncio.sleep(seconds)
-        try:
-            changes = await list_all(kube, intake)
-        except ApiError as error:
-            logger.warning("resync failed: %s", error)
-            continue
-        logger.debug("resync found %d differences", changes)
-        intake.queue_everything()
+    async def take(self) -> None:
+        """List every kind once, in each namespace.
+
+        Raises:
+            ApiError: a listing failed; what was listed before it is kept.
+        """
+        for space in self.territory.spaces:
+            for kind in WATCHED:
+                self._tried = self.clock()
+                listing = await self.kube.list_all(kind, SELECTOR if kind in BY_LABEL else "", space)
+                vanished = self.intake.listed(kind, listing.items, listing.version, space)
+                if self.watching():
+                    present = [version_of(item["metadata"]) for item in listing.items]
+                    self.hearing.listed((kind, space), present, vanished)
+
+    async def take_first(self) -> None:
+        """List until it succeeds, then have everything reconciled."""
+        while True:
+            try:
+                await self.take()
+                break
+            except ApiError as error:
+                logger.warning("cannot list yet, trying again in %.0f s: %s", RETRY_SECONDS, error)
+                await asyncio.sleep(RETRY_SECONDS)
+        self.intake.queue_everything()
+
+    async def repeat(self, seconds: float, judge: Callable[[], None]) -> None:
+        """List everything again and again, ``seconds`` apart or when asked to, until cancelled.
+
+        After each listing, and the time the watches have to tell the same, calls ``judge``.
+        """
+        pause = seconds
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._wanted.wait()
+            self._wanted.clear()
+            try:
+                await self.take()
+            except ApiError as error:
+                pause = min(seconds, 2 * RETRY_SECONDS)
+                logger.warning("resync failed, trying again in %.0f s: %s", pause, error)
+                continue
+            pause = seconds
+            self.intake.queue_everything()
+            await asyncio.sleep(HEARING_SECONDS)
+            judge()

@@ -37,11 +37,23 @@ class Settings:
     pod_creates: int = 16
     """Pods of one group created at one time (``operator.parallelCreates``)."""
 
+    watch_namespaces: tuple[str, ...] = ()
+    """The namespaces to look after; empty for all (``watchNamespaces``)."""
+
     disruption_budget: bool = False
     """Whether schedulers whose cluster does not say get a PodDisruptionBudget (``dask.scheduler.disruptionBudget``)."""
 
     identity: str = "dask-operator"
     """Who reports Events: the operator's Pod."""
+
+    pod_uid: str = ""
+    """The uid of that Pod; empty outside a Pod."""
+
+    namespace: str = "dask-operator"
+    """The release's namespace."""
+
+    release: str = "dask-operator"
+    """The release's full name, which its Lease has too."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -59,8 +71,12 @@ class Settings:
             resync_seconds=_number(env, "RESYNC_SECONDS", cls.resync_seconds, 10),
             concurrency=int(_number(env, "CONCURRENCY", cls.concurrency, 1)),
             pod_creates=int(_number(env, "POD_CREATES", cls.pod_creates, 1)),
+            watch_namespaces=_names(env, "WATCH_NAMESPACES"),
             disruption_budget=_choice(env, "DISRUPTION_BUDGET", "false", ("true", "false")) == "true",
             identity=env.get("POD_NAME") or cls.identity,
+            pod_uid=env.get("POD_UID") or cls.pod_uid,
+            namespace=env.get("POD_NAMESPACE") or cls.namespace,
+            release=env.get(f"{PREFIX}RELEASE") or cls.release,
         )
 
 
@@ -77,6 +93,11 @@ def _number(env: Mapping[str, str], name: str, default: float, least: float) -> 
     if value < least:
         raise SettingsError(f"{PREFIX}{name}={text!r} is less than {least:g}")
     return value
+
+
+def _names(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """The names in a list separated by commas, each once, in the order of the alphabet."""
+    return tuple(sorted({part.strip() for part in env.get(PREFIX + name, "").split(",") if part.strip()}))
 
 
 def _choice(env: Mapping[str, str], name: str, default: str, choices: tuple[str, ...]) -> str:

@@ -121,6 +121,15 @@ class Store:
         self._reindex(held, None)
         return held
 
+    def leave(self, kind: str, namespace: str) -> list[ObjectView]:
+        """Forget the objects of a namespace, so that they are news when they are seen again; gives their views."""
+        shelf = self.shelf(kind)
+        left = [view for view in shelf.objects.values() if view.namespace == namespace]
+        for view in left:
+            del shelf.objects[view.identity]
+            self._reindex(view, None)
+        return left
+
     def shelf(self, kind: str) -> Shelf[ObjectView]:
         """The objects of a kind that the operator watches."""
         shelves: dict[str, object] = {

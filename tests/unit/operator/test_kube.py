@@ -4,6 +4,7 @@ from typing import Any, cast
 
 import pytest
 from dask_operator.errors import ApiError, Conflict, NotFound
+from dask_operator.fence import Fence
 from dask_operator.kube import Kube
 from kubernetes.aio.client.api_client import ApiClient
 
@@ -12,7 +13,7 @@ class Scripted(Kube):
     """Gives the answers of a script, one for each call, and remembers the verbs."""
 
     def __init__(self, *answers: dict[str, Any] | ApiError) -> None:
-        super().__init__(cast(ApiClient, None))
+        super().__init__(cast(ApiClient, None), Fence.always_open(), "test")
         self.verbs: list[str] = []
         self._answers = list(answers)
 

@@ -169,3 +169,36 @@ async def test_the_age_of_the_oldest_key_tells_that_work_has_stopped() -> None:
         assert queue.oldest_age() > 0.03
         work.gate.set()
         await until(lambda: queue.oldest_age() == 0, "an empty queue")
+
+
+async def test_at_the_end_what_has_begun_is_finished_and_nothing_else_is_begun() -> None:
+    work = Work()
+    work.gate.clear()
+    queue = KeyedQueue(work, 1)
+    task = asyncio.create_task(queue.run())
+    queue.add(A)
+    queue.add(B)
+    await until(lambda: work.running == [A], "the first key to be worked on")
+    queue.end()
+    assert not task.done()
+    work.gate.set()
+    await asyncio.wait_for(queue.finished(), PATIENCE)
+    assert work.done == [A]
+
+
+async def test_an_idle_queue_ends_at_once() -> None:
+    queue = KeyedQueue(Work(), 3)
+    task = asyncio.create_task(queue.run())
+    await asyncio.sleep(0)
+    queue.end()
+    await asyncio.wait_for(task, PATIENCE)
+
+
+async def test_a_queue_knows_how_long_ago_something_had_to_be_tried_again() -> None:
+    work = Work()
+    work.answers = [TryAgain("no")]
+    async with running(work) as queue:
+        assert queue.setback_age() == float("inf")
+        queue.add(A)
+        await until(lambda: work.done == [A, A], "the second try")
+        assert queue.setback_age() < PATIENCE

@@ -90,14 +90,14 @@ def intake(store: Store) -> Intake:
 def test_a_listing_removes_what_it_no_longer_has() -> None:
     store = Store()
     store.apply("Pod", pod("old", "old", 3))
-    assert intake(store).listed("Pod", [], 5) == 1
+    assert intake(store).listed("Pod", [], 5) == [3]
     assert held(store) == {}
 
 
 def test_a_listing_does_not_remove_what_is_newer_than_itself() -> None:
     store = Store()
     store.apply("Pod", pod("new", "new", 9))
-    assert intake(store).listed("Pod", [], 5) == 0
+    assert intake(store).listed("Pod", [], 5) == []
     assert held(store) == {"new": ("new", 9)}
 
 

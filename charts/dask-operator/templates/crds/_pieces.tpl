@@ -16,6 +16,14 @@ annotations:
 {{- end }}
 
 {{/*
+Description of a kind, from a dict of `root` (the chart's context) and `text`. The version at its end is how an
+operator, which may not read CustomResourceDefinitions, finds in the API server's OpenAPI document how old they are.
+*/}}
+{{- define "dask-operator.crd.description" -}}
+{{ .text }} (dask-operator {{ .root.Chart.AppVersion }})
+{{- end }}
+
+{{/*
 Rules for metadata.name, from a dict of `kind`, `max` and `why` (the reason for the length). They stand at the
 root beside "dask-operator.crd.name", which lets their answer point at the field. They hold at creation only: an
 object from before the rules existed could not be edited otherwise, not even its status.

@@ -6,7 +6,10 @@ here, because the API server would refuse it with less to say.
 {{- $daskImage := include "dask-operator.image" (dict "key" "dask.image" "image" .Values.dask.image) }}
 {{- $env := list
   (dict "name" "POD_NAME" "valueFrom" (dict "fieldRef" (dict "fieldPath" "metadata.name")))
+  (dict "name" "POD_UID" "valueFrom" (dict "fieldRef" (dict "fieldPath" "metadata.uid")))
   (dict "name" "POD_NAMESPACE" "valueFrom" (dict "fieldRef" (dict "fieldPath" "metadata.namespace")))
+  (dict "name" "DASK_OPERATOR_RELEASE" "value" (include "dask-operator.fullname" .))
+  (dict "name" "DASK_OPERATOR_WATCH_NAMESPACES" "value" (join "," .Values.watchNamespaces))
   (dict "name" "DASK_OPERATOR_HTTP_PORT" "value" (include "dask-operator.operator.port" .))
   (dict "name" "DASK_OPERATOR_LOG_LEVEL" "value" .Values.operator.logLevel)
   (dict "name" "DASK_OPERATOR_LOG_FORMAT" "value" .Values.operator.logFormat)

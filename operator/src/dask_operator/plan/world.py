@@ -52,7 +52,8 @@ class GroupObserved:
     uncertain: frozenset[int] = frozenset()
     """Numbers of workers of whose creation nobody knows the outcome."""
     held: bool = False
-    """Whether the API server has just refused a worker of this very template: none is created for a while."""
+    """Whether no worker is to be created for a while: the API server has just refused one of this very template, or
+    is busy deleting those of an earlier cluster."""
     now: float = 0.0
     """Monotonic seconds."""
     wall: float = 0.0

@@ -1,9 +1,9 @@
 """What every pass needs, and what passes remember between them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from dask_operator_api.conditions import Reason
 from dask_operator_api.manifests import Manifest, items, section
@@ -66,6 +66,9 @@ class Context:
     """Group uid → numbers of workers of whose creation nobody knows the outcome."""
     cleared: dict[Leftover, float] = field(default_factory=dict)
     """Workers of clusters that are gone → when (monotonic seconds) they were last told to go."""
+    clearing: dict[Key, float] = field(default_factory=dict)
+    """Clusters → when (monotonic seconds) a call began that deletes what earlier ones of the name have left."""
+    _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     _words: dict[str, tuple[float, str]] = field(default_factory=dict)
     """Pod uid → when (monotonic seconds) its Events were read, and what the last of them said."""
     _problems: dict[Key, _Remembered] = field(default_factory=dict)
@@ -132,6 +135,12 @@ class Context:
             words = await find(self, pod)
             self._words[pod.uid] = (self.clock(), words)
         return words
+
+    def in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have something done that no pass waits for, and that handles its own errors."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def forget_cleared(self, seconds: float) -> None:
         """Forget which workers were told to go longer than ``seconds`` ago."""

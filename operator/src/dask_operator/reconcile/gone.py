@@ -1,14 +1,25 @@
 """What is left of clusters that are gone: deleted in one call, for speed; garbage collection does it otherwise."""
 
+import logging
+
 from dask_operator_api.kinds import Kind
 
-from dask_operator.errors import NotFound
-from dask_operator.observed import PodView
+from dask_operator.errors import ApiError, NotFound
+from dask_operator.observed import GroupView, PodView
 from dask_operator.observed.objects import group_view
 from dask_operator.plan.leftovers import Leftover, goes_with_cluster, leftovers
 from dask_operator.plan.overdue import overdue
+from dask_operator.plan.world import sooner
 from dask_operator.reconcile.context import Context
 from dask_operator.store import Key
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.5
+"""Seconds between two looks whether a call has ended."""
+
+BUSY_SECONDS = 30.0
+"""A call that takes longer than this is no reason to wait."""
 
 AGAIN_SECONDS = 10.0
 """Seconds until what a call has not taken is tried again."""
@@ -17,17 +28,45 @@ AGAIN_SECONDS = 10.0
 async def clear_away(context: Context, key: Key, living: str) -> float | None:
     """Delete the Pods of clusters that had the name of ``key``, other than the one whose uid is ``living``.
 
-    Gives the seconds after which to look again, or None.
+    The calls that delete many take seconds and are made in the background. Gives the seconds after which to look
+    again, or None.
     """
     pods = context.store.pods_of(key.namespace, key.name)
     context.forget_cleared(AGAIN_SECONDS)
-    for leftover in leftovers(pods, living):
-        if leftover not in context.cleared:
-            await _delete(context, key.namespace, leftover)
-            context.cleared[leftover] = context.clock()
+    left = leftovers(pods, living)
+    due = [leftover for leftover in left if leftover not in context.cleared]
+    if due and key not in context.clearing:
+        context.clearing[key] = context.clock()
+        context.in_background(_delete_all(context, key, due))
     if not pods:
         return None
-    return await _force(context, [pod for pod in pods if pod.cluster_uid not in ("", living)])
+    forced = await _force(context, [pod for pod in pods if pod.cluster_uid not in ("", living)])
+    return sooner(forced, AGAIN_SECONDS if left else None)
+
+
+def makes_room(context: Context, key: Key) -> float | None:
+    """Seconds after which to look again whether a cluster that had the name of ``key`` is out of the way.
+
+    None where nothing is in the way. While one call deletes hundreds of Pods, creating as many makes both slow; the
+    Pods themselves, with their grace periods, are not waited for.
+    """
+    began = context.clearing.get(key)
+    return LOOK_SECONDS if began is not None and context.clock() - began < BUSY_SECONDS else None
+
+
+async def _delete_all(context: Context, key: Key, due: list[Leftover]) -> None:
+    """Delete the Pods of some groups.
+
+    Where a call fails or is cut short, what it has left is tried again, and garbage collection goes on meanwhile.
+    """
+    try:
+        for leftover in due:
+            context.cleared[leftover] = context.clock()
+            await _delete(context, key.namespace, leftover)
+    except ApiError as error:
+        logger.warning("deleting what is left of %s: %s", key, error)
+    finally:
+        context.clearing.pop(key, None)
 
 
 async def _delete(context: Context, namespace: str, leftover: Leftover) -> None:
@@ -35,12 +74,15 @@ async def _delete(context: Context, namespace: str, leftover: Leftover) -> None:
 
     What the watches have told may be older than the end of the cluster: the group is asked for anew.
     """
-    try:
-        group = group_view(await context.kube.get(Kind.WORKER_GROUP.value, namespace, leftover.group))
-    except NotFound:
-        group = None
-    if goes_with_cluster(group, leftover):
+    if goes_with_cluster(await _group(context, namespace, leftover), leftover):
         await context.kube.delete_selected("Pod", namespace, leftover.selector)
+
+
+async def _group(context: Context, namespace: str, leftover: Leftover) -> GroupView | None:
+    try:
+        return group_view(await context.kube.get(Kind.WORKER_GROUP.value, namespace, leftover.group))
+    except NotFound:
+        return None
 
 
 async def _force(context: Context, pods: list[PodView]) -> float | None:

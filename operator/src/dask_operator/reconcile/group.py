@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 
 from dask_operator_api.conditions import ConditionType, Reason
+from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import items
 
 from dask_operator.desired import image_in_force, worker_digest, worker_metadata, worker_pod
@@ -14,6 +15,7 @@ from dask_operator.plan.group import belongs, is_foreign, plan_group
 from dask_operator.plan.world import GroupObserved, GroupPlan, Removal, blocked_before, sooner
 from dask_operator.reconcile.asking import stuck, with_logs
 from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry, in_parallel, names_of
+from dask_operator.reconcile.gone import makes_room
 from dask_operator.status import group_status, waiting_status
 from dask_operator.status.conditions import connecting_for, lonely
 from dask_operator.store import Key
@@ -87,7 +89,8 @@ def _observe(context: Context, group: GroupView, cluster: ClusterView, held: boo
 
 async def _pass(context: Context, key: Key, group: GroupView, cluster: ClusterView) -> float | None:
     problem, retry = context.problem(key, (group.generation, cluster.generation))
-    seen = _observe(context, group, cluster, held=problem is not None)
+    room = makes_room(context, Key(Kind.CLUSTER, key.namespace, cluster.name))
+    seen = _observe(context, group, cluster, held=problem is not None or room is not None)
     plan = plan_group(seen)
     plan = replace(plan, failures=await with_logs(context, plan.failures, seen.pods))
     trouble, soon = await stuck(context, seen.pods)
@@ -102,7 +105,7 @@ async def _pass(context: Context, key: Key, group: GroupView, cluster: ClusterVi
     if plan.create:
         retry = await _create(context, key, cluster, seen, plan)
     _retire(context, key, seen, plan)
-    return sooner(again, retry, soon, plan.again, _ask(context, key, seen, plan))
+    return sooner(again, retry, soon, room, plan.again, _ask(context, key, seen, plan))
 
 
 def _tell(context: Context, seen: GroupObserved, plan: GroupPlan) -> None:

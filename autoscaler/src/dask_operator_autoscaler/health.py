@@ -1,0 +1,39 @@
+"""``/healthz`` and ``/readyz``: whether the autoscaler works, not whether it runs."""
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+LISTING_LIMIT_SECONDS = 900.0
+"""Everything is listed anew every few minutes: three of them missed in a row mean a deaf watch."""
+
+LATENESS_LIMIT_SECONDS = 60.0
+
+
+def trouble(listing_age: float, lateness: float) -> str:
+    """What keeps the autoscaler from working; empty if nothing does."""
+    if listing_age > LISTING_LIMIT_SECONDS:
+        return f"nothing has been listed for {listing_age:.0f} s"
+    if lateness > LATENESS_LIMIT_SECONDS:
+        return f"a cluster should have been visited {lateness:.0f} s ago"
+    return ""
+
+
+async def serve(port: int, find_trouble: Callable[[], str], is_ready: Callable[[], bool]) -> web.AppRunner:
+    """Serve the probes on ``port`` of all addresses; close the answer with ``cleanup()``."""
+
+    async def healthz(_: web.Request) -> web.Response:
+        found = find_trouble()
+        return web.Response(status=500, text=f"{found}\n") if found else web.Response(text="ok\n")
+
+    async def readyz(_: web.Request) -> web.Response:
+        if not is_ready():
+            return web.Response(status=503, text="not everything has been listed once\n")
+        return web.Response(text="ok\n")
+
+    app = web.Application()
+    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, None, port).start()
+    return runner

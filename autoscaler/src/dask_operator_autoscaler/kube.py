@@ -1,0 +1,215 @@
+"""The one module that talks to the API server.
+
+It reads three kinds, and writes two things: a number of workers (``/scale``) and the autoscaler's own status. Every
+failure is one of the kinds in :mod:`dask_operator_autoscaler.errors`.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from dask_operator_api.kinds import GROUP, VERSION, Kind
+from dask_operator_api.manifests import Manifest, section
+
+from dask_operator_autoscaler.connection import Connection, by_kubeconfig, in_pod
+from dask_operator_autoscaler.errors import ApiError, Conflict, Gone, NotFound, Refused, TryAgain
+
+CONNECT_SECONDS = 5.0
+REQUEST_SECONDS = 15.0
+LIST_SECONDS = 60.0
+LIST_CHUNK = 100
+WATCH_SECONDS = 240
+"""After this long a watch is ended by the server, and what is there is listed again."""
+SILENCE_SECONDS = 300.0
+CONNECTIONS = 32
+FIELD_MANAGER = "dask-operator-autoscaler"
+
+_JSON = "application/json"
+_MERGE = "application/merge-patch+json"
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some of the objects of a listing."""
+
+    items: list[Manifest]
+    version: str
+    """Where a watch goes on from after the whole listing."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a watch tells."""
+
+    type: str
+    """ADDED, MODIFIED, DELETED or BOOKMARK."""
+    body: Manifest
+
+    @property
+    def version(self) -> str:
+        """Where a watch goes on from after this."""
+        return str(section(self.body, "metadata").get("resourceVersion") or "")
+
+
+class Kube:
+    """Calls to the API server. Make one with :meth:`connect`; close it at the end."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        connector = aiohttp.TCPConnector(ssl=connection.tls or True, limit=CONNECTIONS)
+        self._session = aiohttp.ClientSession(connector=connector)
+
+    @classmethod
+    async def connect(cls) -> "Kube":
+        """Use the Pod's service account, or outside a Pod the kubeconfig that ``KUBECONFIG`` names."""
+        return cls(in_pod() or await by_kubeconfig())
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+    async def listing(self, kind: Kind) -> AsyncIterator[Chunk]:
+        """All objects of ``kind`` in all namespaces, some at a time."""
+        token = ""
+        while True:
+            query = {"limit": str(LIST_CHUNK), **({"continue": token} if token else {})}
+            answer = await self._call("GET", f"{_path(kind)}?{urlencode(query)}", seconds=LIST_SECONDS)
+            metadata = section(answer, "metadata")
+            yield Chunk(answer.get("items") or [], str(metadata.get("resourceVersion") or ""))
+            token = str(metadata.get("continue") or "")
+            if not token:
+                return
+
+    async def watch(self, kind: Kind, version: str) -> AsyncIterator[Change]:
+        """What changes after ``version``, until the server ends it.
+
+        Raises:
+            Gone: the server has forgotten ``version``: list again.
+        """
+        query = {
+            "watch": "1",
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(WATCH_SECONDS),
+        }
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS)
+        url = f"{self._connection.host}{_path(kind)}?{urlencode(query)}"
+        try:
+            async with self._session.get(url, headers=self._headers(_JSON), timeout=timeout) as response:
+                if response.status != 200:
+                    raise _error(response.status, await response.read())
+                async for line in _lines(response.content):
+                    yield _change(line)
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            raise TryAgain(f"the watch of {kind.plural} broke: {error or type(error).__name__}") from error
+
+    async def scale(self, namespace: str, group: str, replicas: int) -> None:
+        """Set a worker group's number of workers, as ``kubectl scale`` does."""
+        path = f"{_path(Kind.WORKER_GROUP, namespace, group)}/scale"
+        await self._patch(path, {"spec": {"replicas": replicas}})
+
+    async def write_status(self, namespace: str, name: str, uid: str, status: Manifest) -> None:
+        """Lay ``status`` over that of the DaskAutoscaler with that very uid."""
+        path = f"{_path(Kind.AUTOSCALER, namespace, name)}/status"
+        await self._patch(path, {"metadata": {"uid": uid}, "status": status})
+
+    async def tell(self, namespace: str, event: Manifest) -> None:
+        """Write an Event; one of that name that is there already is counted on."""
+        path = f"/api/v1/namespaces/{namespace}/events"
+        try:
+            await self._call("POST", f"{path}?{_MANAGER}", event)
+        except Conflict:
+            again = {"count": event["count"], "lastTimestamp": event["lastTimestamp"]}
+            await self._patch(f"{path}/{event['metadata']['name']}", again)
+
+    async def _patch(self, path: str, body: Manifest) -> None:
+        await self._call("PATCH", f"{path}?{_MANAGER}", body, _MERGE)
+
+    async def _call(
+        self,
+        verb: str,
+        path: str,
+        body: Manifest | None = None,
+        content_type: str = _JSON,
+        seconds: float = REQUEST_SECONDS,
+    ) -> Manifest:
+        timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
+        data = None if body is None else json.dumps(body)
+        try:
+            async with self._session.request(
+                verb,
+                self._connection.host + path,
+                data=data,
+                headers=self._headers(content_type),
+                timeout=timeout,
+            ) as response:
+                text = await response.read()
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            what = f"{verb} {path.partition('?')[0]}"
+            raise TryAgain(f"{what}: no answer: {error or type(error).__name__}") from error
+        if not 200 <= response.status < 300:
+            raise _error(response.status, text)
+        return _parsed(text)
+
+    def _headers(self, content_type: str) -> dict[str, str]:
+        ours = {"Content-Type": content_type, "Accept": _JSON, "User-Agent": FIELD_MANAGER}
+        return {**ours, **self._connection.headers()}
+
+
+_MANAGER = urlencode({"fieldManager": FIELD_MANAGER})
+
+
+def _path(kind: Kind, namespace: str = "", name: str = "") -> str:
+    space = f"/namespaces/{namespace}" if namespace else ""
+    own = f"/{name}" if name else ""
+    return f"/apis/{GROUP}/{VERSION}{space}/{kind.plural}{own}"
+
+
+async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """The lines of a stream, however long each is."""
+    rest: list[bytes] = []
+    async for piece in stream.iter_any():
+        *ended, last = piece.split(b"\n")
+        for line in ended:
+            whole, rest = b"".join((*rest, line)), []
+            if whole.strip():
+                yield whole
+        rest.append(last)
+
+
+def _change(line: bytes) -> Change:
+    told = json.loads(line)
+    body = told.get("object") or {}
+    if told.get("type") == "ERROR":
+        raise _error(int(body.get("code") or 500), line, str(body.get("message") or ""))
+    return Change(str(told.get("type")), body)
+
+
+def _error(status: int, text: bytes, message: str = "") -> ApiError:
+    message = message or _message(status, text)
+    known: dict[int, type[ApiError]] = {404: NotFound, 409: Conflict, 410: Gone}
+    if status in known:
+        return known[status](message)
+    if status in (401, 408, 429) or status >= 500:
+        return TryAgain(message)
+    return Refused(message)
+
+
+def _parsed(text: bytes) -> Manifest:
+    try:
+        answer: Any = json.loads(text)
+    except ValueError as error:
+        raise TryAgain(f"the API server's answer cannot be read: {error}") from error
+    return answer if isinstance(answer, dict) else {}
+
+
+def _message(status: int, text: bytes) -> str:
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return f"HTTP {status}: {text[:200].decode(errors='replace')}"
+    words = answer.get("message") if isinstance(answer, dict) else None
+    return str(words or f"HTTP {status}")

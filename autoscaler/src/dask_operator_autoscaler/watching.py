@@ -1,0 +1,102 @@
+"""Keeping the store like the API server's: list, watch, and list again, kind by kind, until cancelled."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from dask_operator_api.kinds import Kind
+from dask_operator_api.manifests import Manifest, section
+
+from dask_operator_autoscaler.errors import ApiError, Gone
+from dask_operator_autoscaler.kube import Kube
+from dask_operator_autoscaler.store import WATCHED, Identity, Store
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 2.0
+LONGEST_RETRY_SECONDS = 30.0
+
+
+@dataclass
+class Watching:
+    """Feeds a store.
+
+    Args:
+        kube: calls to the API server.
+        store: what is fed.
+        edited: told the cluster of each autoscaler that was made or edited, once everything was listed.
+        listed: called after each full listing.
+        clock: monotonic seconds.
+    """
+
+    kube: Kube
+    store: Store
+    edited: Callable[[Identity], None]
+    listed: Callable[[], None]
+    clock: Callable[[], float]
+    _listed_at: dict[Kind, float] = field(default_factory=dict)
+
+    @property
+    def ready(self) -> bool:
+        """Whether everything has been listed once."""
+        return len(self._listed_at) == len(WATCHED)
+
+    @property
+    def age(self) -> float:
+        """Seconds since the kind that was listed longest ago was; 0 before the first listing."""
+        return max((self.clock() - at for at in self._listed_at.values()), default=0.0)
+
+    async def run(self) -> None:
+        """Watch all kinds until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for kind in WATCHED:
+                group.create_task(self._keep(kind))
+
+    async def _keep(self, kind: Kind) -> None:
+        pause = RETRY_SECONDS
+        while True:
+            try:
+                await self._follow(kind, await self._list(kind))
+                pause = RETRY_SECONDS
+            except Gone as error:
+                logger.debug("%s: %s", kind.plural, error)
+            except ApiError as error:
+                logger.warning("%s: trying again in %.0f s: %s", kind.plural, pause, error)
+                await asyncio.sleep(pause)
+                pause = min(LONGEST_RETRY_SECONDS, pause * 2)
+
+    async def _list(self, kind: Kind) -> str:
+        version, present = "", set()
+        async for chunk in self.kube.listing(kind):
+            version = chunk.version
+            for body in chunk.items:
+                self._put(kind, body)
+                present.add(_identity(body))
+        self.store.shelf(kind).keep_only(present)
+        self._listed_at[kind] = self.clock()
+        self.listed()
+        return version
+
+    async def _follow(self, kind: Kind, version: str) -> None:
+        async for change in self.kube.watch(kind, version):
+            if change.type == "DELETED":
+                self.store.shelf(kind).drop(change.body)
+            elif change.type != "BOOKMARK":
+                self._put(kind, change.body)
+
+    def _put(self, kind: Kind, body: Manifest) -> None:
+        namespace, name = _identity(body)
+        held = self.store.autoscalers.get(namespace, name)
+        self.store.shelf(kind).put(body)
+        now = self.store.autoscalers.get(namespace, name)
+        if not self.ready or kind is not Kind.AUTOSCALER:
+            return
+        if now is not None and (held is None or held.spec != now.spec):
+            for home in {now.home, held.home if held is not None else now.home}:
+                self.edited((namespace, home))
+
+
+def _identity(body: Manifest) -> Identity:
+    metadata = section(body, "metadata")
+    return str(metadata.get("namespace") or ""), str(metadata.get("name") or "")

@@ -1,0 +1,71 @@
+{{/*
+What the operator does in a namespace that it looks after.
+*/}}
+{{- define "dask-operator.operator.rules" -}}
+# Patched to take off the finalizer another operator may have left there. A job makes its cluster, and deletes it.
+- apiGroups: [kubernetes.dask.org]
+  resources: [daskclusters]
+  verbs: [get, list, watch, create, patch, delete]
+# Deleted when its ttlSecondsAfterFinished is over.
+- apiGroups: [kubernetes.dask.org]
+  resources: [daskjobs]
+  verbs: [list, watch, patch, delete]
+# Those in a cluster's spec are created, and deleted when they are no longer in there; the others are adopted by a
+# patch.
+- apiGroups: [kubernetes.dask.org]
+  resources: [daskworkergroups, daskautoscalers]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [kubernetes.dask.org]
+  resources: [daskclusters/status, daskworkergroups/status, daskjobs/status]
+  verbs: [patch]
+# Schedulers and workers. The many workers of a cluster that is gone are deleted in one call.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch, create, patch, delete, deletecollection]
+# What a worker or scheduler said last before it failed, for the status.
+- apiGroups: [""]
+  resources: [pods/log]
+  verbs: [get]
+# Where clients find a scheduler. Garbage collection deletes it with its cluster.
+- apiGroups: [""]
+  resources: [services]
+  verbs: [get, list, watch, create, patch]
+# Where a scheduler is not to be evicted.
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, delete]
+# Patched where the same thing happens again. Listed for the one Pod that takes too long to start: what holds it
+# up stands in its Events only.
+- apiGroups: [""]
+  resources: [events]
+  verbs: [list, create, patch]
+{{- end }}
+
+{{/*
+The Lease by which a release claims what it looks after. The name is the same for all releases: two cannot have one
+in the same namespace.
+*/}}
+{{- define "dask-operator.claim" -}}
+kubernetes.dask.org
+{{- end }}
+
+{{- define "dask-operator.claim.rule" -}}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [{{ include "dask-operator.claim" . }}]
+  verbs: [get, patch]
+{{- end }}
+
+{{/*
+Name of cluster-scoped objects: those of another release of the same name, in another namespace, are others.
+*/}}
+{{- define "dask-operator.clusterName" -}}
+{{- printf "%s:%s" .Release.Namespace (include "dask-operator.fullname" .) }}
+{{- end }}
+
+{{- define "dask-operator.operator.subjects" -}}
+subjects:
+  - kind: ServiceAccount
+    name: {{ include "dask-operator.serviceAccountName" . | quote }}
+    namespace: {{ .Release.Namespace | quote }}
+{{- end }}

@@ -1,0 +1,91 @@
+"""Puts the parts of the operator together. Nothing runs yet."""
+
+import secrets
+import time
+from dataclasses import dataclass
+
+from dask_operator import __version__
+from dask_operator.dask_scheduler import DaskSchedulers
+from dask_operator.election import Identity
+from dask_operator.fence import Fence, boot_seconds
+from dask_operator.hearing import Hearing
+from dask_operator.intake import Intake
+from dask_operator.keeper import Keeper
+from dask_operator.kube import Kube
+from dask_operator.leadership import Leadership
+from dask_operator.queue import KeyedQueue
+from dask_operator.reconcile import Context, reconcile
+from dask_operator.recorder import Recorder
+from dask_operator.resync import Survey
+from dask_operator.retirement import SchedulerDesk
+from dask_operator.settings import Settings
+from dask_operator.store import Key, Store
+from dask_operator.territory import Territory
+from dask_operator.vitals import Signs, complaint
+from dask_operator.watches import Watches
+
+ASIDE_CONNECTIONS = 4
+
+
+@dataclass
+class Parts:
+    """The operator."""
+
+    settings: Settings
+    kube: Kube
+    aside: Kube
+    """Calls that need no Lease, and must not wait behind others: the Lease itself, rights, claims."""
+    schedulers: DaskSchedulers
+    desk: SchedulerDesk
+    queue: KeyedQueue
+    recorder: Recorder
+    territory: Territory
+    leadership: Leadership
+    survey: Survey
+    keeper: Keeper
+    ready: bool = False
+
+    def complaint(self) -> str:
+        """Why the operator should be started anew; empty while there is no reason to."""
+        signs = Signs(
+            steady=self.leadership.steady_seconds(),
+            oldest=self.queue.oldest_age(),
+            setback=self.queue.setback_age(),
+            lease_tried=self.leadership.tried_ago(),
+            listing_tried=self.survey.tried_ago() if self.leadership.leading else 0.0,
+            resync=self.settings.resync_seconds,
+            deaf=self.keeper.deaf_seconds(),
+        )
+        return complaint(signs)
+
+
+async def assemble(settings: Settings) -> Parts:
+    """Make everything."""
+    fence = Fence()
+    agent = f"dask-operator/{__version__} ({settings.identity})"
+    kube = await Kube.connect(fence, agent)
+    aside = await Kube.connect(Fence.always_open(), agent, ASIDE_CONNECTIONS)
+    schedulers = DaskSchedulers()
+    store = Store()
+
+    async def one(key: Key) -> float | None:
+        return await reconcile(context, key)
+
+    queue = KeyedQueue(one, settings.concurrency)
+    desk = SchedulerDesk(schedulers, queue.add, time.monotonic)
+    intake = Intake(store, queue, desk)
+    recorder = Recorder(kube, settings.identity)
+    context = Context(settings, kube, store, intake, desk, recorder, time.monotonic, time.time)
+
+    territory = Territory(aside, settings.namespace, settings.release, settings.watch_namespaces)
+    me = Identity.of(settings.identity, settings.pod_uid, secrets.token_hex(4))
+    leadership = Leadership(aside, settings.namespace, settings.release, me, fence, boot_seconds)
+    hearing = Hearing()
+    watches = Watches(lambda event: keeper.heard(event), fence, agent)
+    survey = Survey(kube, intake, territory, hearing, lambda: watches.running, time.monotonic)
+    keeper = Keeper(watches, hearing, intake, survey, territory, leadership.steady_seconds, time.monotonic)
+    # What the watches missed meanwhile is not waited for.
+    leadership.resumed = survey.soon
+    return Parts(
+        settings, kube, aside, schedulers, desk, queue, recorder, territory, leadership, survey, keeper
+    )

@@ -1,0 +1,170 @@
+"""Holding the Lease: the loop around the decisions of :mod:`dask_operator.election`."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from dask_operator_api.manifests import Manifest
+
+from dask_operator.election import (
+    LOOK_SECONDS,
+    RENEW_SECONDS,
+    RETRY_SECONDS,
+    Identity,
+    Move,
+    Record,
+    Sighting,
+    handed_over,
+    held_by,
+    move,
+    sight,
+)
+from dask_operator.errors import ApiError, Conflict, NotFound
+from dask_operator.fence import Clock, Fence
+from dask_operator.kube import Kube
+
+logger = logging.getLogger(__name__)
+
+CALL_SECONDS = 4.0
+"""A call about the Lease that takes longer is given up: two of them fit before the fence closes."""
+
+
+class LeadershipLost(Exception):
+    """Another process holds the Lease: this one has to end."""
+
+
+@dataclass
+class Leadership:
+    """One process's part in the election. The fence is open while it leads, and only then.
+
+    Args:
+        kube: calls that pass no fence, on connections of their own, so that other work cannot delay a renewal.
+        clock: the fence's clock.
+        resumed: called when the Lease could be renewed again after the fence had closed.
+    """
+
+    kube: Kube
+    namespace: str
+    name: str
+    me: Identity
+    fence: Fence
+    clock: Clock
+    resumed: Callable[[], None] = lambda: None
+    _seen: Sighting | None = None
+    _tried: float | None = None
+    _steady_since: float | None = None
+    _told: str = ""
+    _busy: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def leading(self) -> bool:
+        """Whether writes are let through."""
+        return self.fence.left() > 0
+
+    def tried_ago(self) -> float:
+        """Seconds since the last try to look at the Lease, successful or not; 0 before the first."""
+        return self.clock() - self._tried if self._tried is not None else 0.0
+
+    def steady_seconds(self) -> float:
+        """Seconds for which every call about the Lease was answered: how long the API server has been well."""
+        return self.clock() - self._steady_since if self._steady_since is not None else 0.0
+
+    async def acquire(self) -> None:
+        """Wait until the Lease is ours."""
+        while True:
+            if await self._attempt(self._look_and_move):
+                logger.info("%s holds the Lease %s/%s", self.me.name, self.namespace, self.name)
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def hold(self) -> None:
+        """Renew until cancelled.
+
+        Raises:
+            LeadershipLost: another process has taken it.
+        """
+        while True:
+            await asyncio.sleep(RETRY_SECONDS)
+            was_leading = self.leading
+            if await self._attempt(self._renew) and not was_leading:
+                logger.warning("the Lease could be renewed again, and nobody had taken it: going on")
+                self.resumed()
+
+    async def release(self) -> None:
+        """Write no more, and let the next one begin at once."""
+        async with self._busy:
+            self.fence.shut()
+            if self._seen is None or self._seen.record.holder != self.me.name:
+                return
+            try:
+                async with asyncio.timeout(CALL_SECONDS):
+                    await self._patch(handed_over(self._seen.record, _wall()))
+                logger.info("the Lease is handed over")
+            except (ApiError, TimeoutError) as error:
+                logger.warning("the Lease could not be handed over, it has to expire: %s", error)
+
+    async def _attempt(self, call: Callable[[], Awaitable[bool]]) -> bool:
+        """One call's outcome; False where the API server did not do it."""
+        self._tried = self.clock()
+        try:
+            async with self._busy, asyncio.timeout(CALL_SECONDS):
+                done = await call()
+        except (ApiError, TimeoutError) as error:
+            self._steady_since = None
+            self._tell(error)
+            return False
+        if self._steady_since is None:
+            self._steady_since = self.clock()
+        self._told = ""
+        return done
+
+    def _tell(self, error: Exception) -> None:
+        """Log what is wrong with the Lease: once, not every second."""
+        text = str(error) or f"no answer within {CALL_SECONDS:.0f} s"
+        if isinstance(error, NotFound):
+            text += " (it comes with the release: `helm upgrade` makes it anew)"
+        if self._told != type(error).__name__:
+            logger.warning("the Lease %s/%s cannot be used, trying on: %s", self.namespace, self.name, text)
+        self._told = type(error).__name__
+
+    async def _look_and_move(self) -> bool:
+        seen = await self._look()
+        return move(self.me, seen) is not Move.WAIT and await self._write()
+
+    async def _renew(self) -> bool:
+        if self.leading and await self._write():
+            return True
+        # Too late to write first and ask then: not even a write that would be refused may follow a successor's.
+        seen = await self._look()
+        if seen.record.holder != self.me.name:
+            raise LeadershipLost(f"the Lease is held by {seen.record.holder or 'nobody'}")
+        return await self._write()
+
+    async def _look(self) -> Sighting:
+        record = Record.parse(await self.kube.get("Lease", self.namespace, self.name))
+        before = self._seen
+        self._seen = sight(before, record, self.clock())
+        if before is None or before.record.holder != record.holder:
+            logger.info("the Lease %s/%s is held by %s", self.namespace, self.name, record.holder or "nobody")
+        return self._seen
+
+    async def _write(self) -> bool:
+        """Take or renew; False if somebody has written it meanwhile. The fence opens from before the call."""
+        assert self._seen is not None
+        sent = self.clock()
+        try:
+            answer = await self._patch(held_by(self.me, self._seen.record, _wall()))
+        except Conflict:
+            return False
+        self._seen = Sighting(Record.parse(answer), sent, sent)
+        self.fence.open_until(sent + RENEW_SECONDS)
+        return True
+
+    async def _patch(self, body: Manifest) -> Manifest:
+        return await self.kube.patch("Lease", self.namespace, self.name, body)
+
+
+def _wall() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,182 @@
+"""When clusters are visited, and what the probes say."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from itertools import pairwise
+
+import aiohttp
+import pytest
+from dask_operator_autoscaler import health
+from dask_operator_autoscaler.loop import Loop
+from dask_operator_autoscaler.settings import Settings, SettingsError
+from dask_operator_autoscaler.store import Identity, Store
+
+from tests.unit.autoscaler.worlds import scaler
+
+
+class Visits:
+    """Takes the visitor's place."""
+
+    def __init__(self) -> None:
+        self.times: dict[str, list[float]] = {}
+        self.hanging: set[str] = set()
+        self.broken: set[str] = set()
+        self.pause = 0.05
+        self.known: set[str] = set()
+        self.going_on = 0
+
+    async def visit(self, home: Identity) -> float | None:
+        self.times.setdefault(home[1], []).append(time.monotonic())
+        if home[1] in self.broken:
+            self.broken.discard(home[1])
+            raise RuntimeError("a fault of ours")
+        if home[1] in self.hanging:
+            self.going_on += 1
+            await asyncio.sleep(60)
+        return self.pause
+
+    def forget(self, uids: set[str]) -> None:
+        self.known = uids
+
+
+@asynccontextmanager
+async def running(visits: Visits, *clusters: str) -> AsyncIterator[tuple[Loop, Store]]:
+    """A loop over clusters with an autoscaler each."""
+    store = Store()
+    for name in clusters:
+        store.autoscalers.put(scaler(name, cluster=name))
+    loop = Loop(store, visits, time.monotonic, random.Random(1))  # type: ignore[arg-type]
+    task = asyncio.create_task(loop.run())
+    try:
+        yield loop, store
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def until(what: str, holds: Callable[[], object]) -> None:
+    """Wait for a condition, at most 10 s."""
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline, f"waited 10 s for {what}"
+        await asyncio.sleep(0.01)
+
+
+async def test_a_cluster_is_visited_again_and_again_after_the_pause_it_asks_for() -> None:
+    visits = Visits()
+    async with running(visits, "a") as (loop, _):
+        loop.touch(("ns", "a"))
+        await until("ten visits", lambda: len(visits.times.get("a", ())) >= 10)
+    times = visits.times["a"]
+    pauses = [after - before for before, after in pairwise(times)]
+    assert min(pauses) >= 0.9 * visits.pause
+    assert len({round(pause, 4) for pause in pauses}) > 1
+
+
+async def test_clusters_that_hang_hold_up_no_other() -> None:
+    visits = Visits()
+    visits.hanging = {f"slow{number}" for number in range(50)}
+    async with running(visits, "a", *visits.hanging) as (loop, _):
+        for name in visits.hanging:
+            loop.touch(("ns", name))
+        await until("all to hang", lambda: visits.going_on == 50)
+        loop.touch(("ns", "a"))
+        await until("ten visits", lambda: len(visits.times.get("a", ())) >= 10)
+        assert visits.times["a"][9] - visits.times["a"][0] < 5
+        assert visits.going_on == 50
+
+
+async def test_a_fault_in_one_visit_ends_no_other_and_not_the_next() -> None:
+    visits = Visits()
+    visits.broken = {"a"}
+    async with running(visits, "a", "b") as (loop, _):
+        loop.touch(("ns", "a"))
+        loop.touch(("ns", "b"))
+        await until("visits of b", lambda: len(visits.times.get("b", ())) >= 3)
+        loop.touch(("ns", "a"))
+        await until("another visit of a", lambda: len(visits.times.get("a", ())) >= 2)
+
+
+async def test_an_edit_during_a_visit_brings_another_visit() -> None:
+    visits = Visits()
+    visits.pause = 1000.0
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(home: Identity) -> float:
+        visits.times.setdefault(home[1], []).append(time.monotonic())
+        begun.set()
+        await go_on.wait()
+        return visits.pause
+
+    visits.visit = slow  # type: ignore[method-assign]
+    async with running(visits, "a") as (loop, _):
+        loop.touch(("ns", "a"))
+        await begun.wait()
+        loop.touch(("ns", "a"))
+        go_on.set()
+        await until("the second visit", lambda: len(visits.times["a"]) == 2)
+
+
+async def test_new_clusters_are_taken_up_spread_over_an_interval() -> None:
+    visits = Visits()
+    async with running(visits, *(f"c{number}" for number in range(20))) as (loop, _):
+        loop.look_around()
+        assert loop.lateness <= 0
+        assert len(visits.known) == 20
+        spread = sorted(loop._due.values())
+        assert spread[-1] - spread[0] > 2
+        loop.look_around()
+        assert sorted(loop._due.values()) == spread
+
+
+async def test_a_cluster_nobody_is_interested_in_is_dropped() -> None:
+    visits = Visits()
+
+    async def nobody(home: Identity) -> None:
+        visits.times.setdefault(home[1], []).append(0.0)
+
+    visits.visit = nobody  # type: ignore[method-assign]
+    async with running(visits, "a") as (loop, _):
+        loop.touch(("ns", "a"))
+        await until("the visit", lambda: visits.times.get("a"))
+        await until("the end of it", lambda: not loop._running)
+        assert not loop._due
+
+
+def test_the_autoscaler_works_while_it_lists_and_visits() -> None:
+    assert health.trouble(300.0, 5.0) == ""
+    assert "listed" in health.trouble(901.0, 0.0)
+    assert "visited" in health.trouble(0.0, 61.0)
+
+
+async def test_the_probes_say_whether_it_works(unused_tcp_port: int) -> None:
+    trouble, ready = "", False
+    runner = await health.serve(unused_tcp_port, lambda: trouble, lambda: ready)
+    try:
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{unused_tcp_port}") as session:
+            assert (await session.get("/healthz")).status == 200
+            assert (await session.get("/readyz")).status == 503
+            trouble, ready = "deaf", True
+            answer = await session.get("/healthz")
+            assert (answer.status, await answer.text()) == (500, "deaf\n")
+            assert (await session.get("/readyz")).status == 200
+    finally:
+        await runner.cleanup()
+
+
+def test_settings_come_from_the_environment() -> None:
+    prefix = "DASK_OPERATOR_AUTOSCALER_"
+    read = Settings.from_environment(
+        {f"{prefix}HTTP_PORT": "9", f"{prefix}LOG_FORMAT": "json", "POD_NAME": "p"}
+    )
+    assert read == Settings(http_port=9, log_format="json", identity="p")
+    assert Settings.from_environment({}) == Settings()
+
+
+@pytest.mark.parametrize(("name", "value"), [("HTTP_PORT", "x"), ("HTTP_PORT", "0"), ("LOG_LEVEL", "loud")])
+def test_a_setting_that_cannot_be_used_is_named(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        Settings.from_environment({f"DASK_OPERATOR_AUTOSCALER_{name}": value})
