@@ -19,6 +19,10 @@ POD_OWNED = {
     "worker.spec.containers[0]",
     "worker.resources",
     "worker.env[0].valueFrom",
+    "workerGroups[0].worker.spec",
+    "workerGroups[0].worker.spec.containers[0]",
+    "workerGroups[0].worker.resources",
+    "workerGroups[0].worker.env[0].valueFrom",
 }
 """Where Kubernetes owns the fields of a cluster's spec, and the schema takes any."""
 

@@ -194,8 +194,10 @@ def keys_touched(store: Store, view: ObjectView) -> set[Key]:
         return _touched_by_pod(store, view)
     if isinstance(view, ServiceView):
         return {Key(Kind.CLUSTER, space, view.cluster), *_job(store, space, view.cluster)}
-    if isinstance(view, BudgetView | AutoscalerView):
+    if isinstance(view, BudgetView):
         return {Key(Kind.CLUSTER, space, view.cluster)}
+    if isinstance(view, AutoscalerView):  # of interest is the one that has its cluster's name
+        return {Key(Kind.CLUSTER, space, view.name)}
     return {Key(Kind.JOB, space, view.name)} if isinstance(view, JobView) else set()
 
 

@@ -85,11 +85,6 @@ class AutoscalerView(ObjectView):
     spec: Manifest
     """As it was written."""
 
-    @property
-    def cluster(self) -> str:
-        """The name of the cluster that it is for."""
-        return str(self.spec.get("cluster") or "")
-
 
 @dataclass(frozen=True)
 class GroupView(ObjectView):
