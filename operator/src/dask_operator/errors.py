@@ -11,6 +11,9 @@ ApiError
 SchedulerUnreachable  a Dask scheduler did not answer, or not with what was asked
 """
 
+TERMINATING = "because it is being terminated"
+"""How the API server refuses to create anything in a namespace that is about to be gone."""
+
 
 class ApiError(Exception):
     """The API server did not do what was asked. ``str()`` gives its own words."""
@@ -57,7 +60,7 @@ class Refused(ApiError):
     @property
     def is_terminating(self) -> bool:
         """Whether the namespace is about to be gone, and everything of ours in it."""
-        return self.status == 403 and "being terminated" in str(self)
+        return self.status == 403 and TERMINATING in str(self)
 
 
 class NameTaken(Refused):

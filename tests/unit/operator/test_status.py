@@ -9,7 +9,7 @@ from dask_operator.plan.cluster_world import ClusterObserved
 from dask_operator.plan.drains import rfc3339
 from dask_operator.plan.group import plan_group
 from dask_operator.status import Told, cluster_status, group_status, waiting_status
-from dask_operator.status.conditions import Condition, Problem, first_trouble, merged
+from dask_operator.status.conditions import Condition, Problem, first_trouble, merged, news
 from dask_operator_api.conditions import ConditionType, Reason
 from dask_operator_api.manifests import Manifest
 from hypothesis import given
@@ -246,3 +246,26 @@ def test_a_group_of_another_owner_does_not_count_for_the_cluster() -> None:
     foreign = group("extra", 5, metadata={"ownerReferences": owned_by("DaskCluster", "another-uid")})
     status = status_of(cluster(), groups=(group(replicas=1), foreign))
     assert status["workers"]["desired"] == 1
+
+
+# -- news
+
+
+def held(reason: str, status: str = "False", message: str = "words", kind: str = "Ready") -> Manifest:
+    return {"conditions": [{"type": kind, "status": status, "reason": reason, "message": message}]}
+
+
+def test_trouble_is_news_when_it_begins_and_not_while_it_lasts() -> None:
+    assert news({}, held("CrashLoop")) == [("CrashLoop", "words")]
+    assert news(held("AllReady", "True"), held("CrashLoop")) == [("CrashLoop", "words")]
+    assert news(held("CrashLoop"), held("OOMKilled")) == [("OOMKilled", "words")]
+    assert news(held("CrashLoop"), held("CrashLoop", message="other words")) == []
+
+
+def test_what_is_on_its_way_or_well_is_no_news() -> None:
+    assert news({}, held("WorkersStarting")) == news(held("CrashLoop"), held("AllReady", "True")) == []
+
+
+def test_the_end_of_a_namespace_is_no_news() -> None:
+    message = "pods is forbidden: unable to create new content in namespace n because it is being terminated"
+    assert news({}, held("PodRefused", message=message)) == []

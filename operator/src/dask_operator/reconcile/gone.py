@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5
 """Seconds between two looks whether a call has ended."""
 
+LEFT_SECONDS = 1.0
+"""Seconds between two looks whether anything is left."""
+
 BUSY_SECONDS = 30.0
 """A call that takes longer than this is no reason to wait."""
 
@@ -41,7 +44,7 @@ async def clear_away(context: Context, key: Key, living: str) -> float | None:
     if not pods:
         return None
     forced = await _force(context, [pod for pod in pods if pod.cluster_uid not in ("", living)])
-    return sooner(forced, AGAIN_SECONDS if left else None)
+    return sooner(forced, LEFT_SECONDS if left else None)
 
 
 def makes_room(context: Context, key: Key) -> float | None:
@@ -57,12 +60,13 @@ def makes_room(context: Context, key: Key) -> float | None:
 async def _delete_all(context: Context, key: Key, due: list[Leftover]) -> None:
     """Delete the Pods of some groups.
 
-    Where a call fails or is cut short, what it has left is tried again, and garbage collection goes on meanwhile.
+    Where a call fails or is cut short (no write may take longer than the Lease is ours), what it has left is tried
+    again, and garbage collection goes on meanwhile.
     """
     try:
         for leftover in due:
-            context.cleared[leftover] = context.clock()
             await _delete(context, key.namespace, leftover)
+            context.cleared[leftover] = context.clock()
     except ApiError as error:
         logger.warning("deleting what is left of %s: %s", key, error)
     finally:

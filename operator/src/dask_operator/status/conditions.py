@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from dask_operator_api.conditions import TROUBLE, ConditionType, Reason, known_reason
 from dask_operator_api.manifests import Manifest, items, section
 
+from dask_operator.errors import TERMINATING
 from dask_operator.observed import PodView, Roster, Trouble
 from dask_operator.observed.roster import Placement
 from dask_operator.plan.drains import rfc3339
@@ -60,7 +61,10 @@ def merged(status: Manifest, wanted: Iterable[Condition], generation: int, wall:
 
 
 def news(before: Manifest, after: Manifest) -> list[tuple[str, str]]:
-    """Reason and message of each condition that has come into trouble between two statuses."""
+    """Reason and message of each condition that has come into trouble between two statuses.
+
+    That a namespace is about to be gone is no trouble, and no Event can be written there any more.
+    """
     held = {
         item.get("type"): (item.get("status"), item.get("reason")) for item in items(before, "conditions")
     }
@@ -68,7 +72,9 @@ def news(before: Manifest, after: Manifest) -> list[tuple[str, str]]:
     return [
         (str(item["reason"]), str(item["message"]))
         for item in items(after, "conditions")
-        if item["reason"] in told and held.get(item["type"]) != (item["status"], item["reason"])
+        if item["reason"] in told
+        and held.get(item["type"]) != (item["status"], item["reason"])
+        and TERMINATING not in item["message"]
     ]
 
 
