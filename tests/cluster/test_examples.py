@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from tests.support.jobs import only_left
+from tests.support.jobs import ended, only_left
 from tests.support.kubectl import KUBECONFIG, KUBECTL, ROOT, kubectl
 
 
@@ -28,7 +28,6 @@ def test_the_flights_are_analysed_and_no_result_is_computed_again_while_workers_
 
 def test_a_classifier_is_trained_by_a_job(namespace: str) -> None:
     kubectl("apply", "-n", namespace, "-f", str(ROOT / "examples" / "training-job.yaml"))
-    job = "daskjob/flights-training"
-    kubectl("wait", "-n", namespace, "--for=condition=Complete", job, "--timeout=240s")
+    ended(namespace, "flights-training", "Complete", "Completed", 240)
     assert "area under the curve" in kubectl("logs", "flights-training-runner", "-n", namespace)
     only_left(namespace, "flights-training-runner")
