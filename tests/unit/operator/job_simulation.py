@@ -143,8 +143,7 @@ class FakeKube:
                 raise Conflict(f"{key} differs")
         changed = copy.deepcopy(held)
         part = subresource or "spec"
-        merged = {**section(held, part), **copy.deepcopy(section(body, part))}
-        changed[part] = {key: value for key, value in merged.items() if value is not None}
+        changed[part] = merged(section(held, part), section(body, part))
         if kind == Kind.JOB:
             self._world.check_status(section(held, "status"), section(changed, "status"))
         answer = copy.deepcopy(held) if changed == held else self.put(kind, changed)
@@ -428,6 +427,19 @@ class JobWorld:
             again = told.get(item["number"], item)
             assert item.get("outcome") in (None, again.get("outcome")), "an attempt ended twice"
         self.most_attempts = max([self.most_attempts, *known])
+
+
+def merged(held: Any, patch: Any) -> Any:
+    """What a JSON merge patch makes of a value: mappings are merged all the way down, and nulls take keys away."""
+    if not isinstance(patch, dict):
+        return copy.deepcopy(patch)
+    base = dict(held) if isinstance(held, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            base.pop(key, None)
+        else:
+            base[key] = merged(base.get(key), value)
+    return base
 
 
 def verdict_in(status: Manifest) -> str:

@@ -227,6 +227,32 @@ def test_a_failure_that_is_heard_of_before_the_loss_of_the_scheduler_does_not_co
     assert outcomes(run(live())) == ["SchedulerLost", "Succeeded"]
 
 
+def test_a_resumed_job_begins_with_its_templates_as_they_are_then() -> None:
+    async def live() -> JobWorld:
+        pod = {"priorityClassName": "high", "volumes": None}
+        world = await _live({"pod": pod}, [*UP, ("suspend", 1), ("tick", 8)], finish=False)
+        world.edit(job={"spec": {"containers": [{"name": "program"}]}})
+        await _act(world, ("suspend", 0))
+        await _act(world, ("tick", 4))
+        return world
+
+    world = run(live())
+    [runner] = world.runners()
+    assert "priorityClassName" not in runner["spec"]
+    assert world.condition("EditIgnored") == ("False", "UpToDate")
+    asyncio.run(_act(world, ("suspend", 1)))
+
+
+def test_a_null_in_a_template_is_no_edit() -> None:
+    async def live() -> JobWorld:
+        world = await _live({"pod": {"volumes": None}}, UP, finish=False)
+        world.edit(ttlSecondsAfterFinished=5)
+        await world.settle()
+        return world
+
+    assert run(live()).condition("EditIgnored") == ("False", "UpToDate")
+
+
 def test_a_resumed_job_has_its_whole_deadline_again() -> None:
     actions: list[Action] = [("tick", 15), ("suspend", 1), ("tick", 15), ("suspend", 0), ("tick", 10)]
     world = run(_live({"activeDeadlineSeconds": 25}, actions, finish=False))

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from dask_operator_api import labels
 from dask_operator_api.jobs import JobSpec
-from dask_operator_api.manifests import Manifest, items, section
+from dask_operator_api.manifests import Manifest, items, section, without_nulls
 from dask_operator_api.specs import ClusterSpec, Metadata, WorkerGroupSpec
 
 
@@ -73,7 +73,7 @@ class JobView(ObjectView):
     metadata: Metadata
     spec: JobSpec
     templates: Manifest
-    """``spec.job`` and ``spec.cluster`` as they were written."""
+    """``spec.job`` and ``spec.cluster`` as they were written, but for nulls, which mean nothing."""
     status: Manifest
 
 
@@ -162,7 +162,7 @@ def job_view(body: Manifest) -> JobView:
         generation=int(body["metadata"].get("generation", 0)),
         metadata=Metadata.parse(section(body, "metadata")),
         spec=JobSpec.parse(spec),
-        templates={"job": section(spec, "job"), "cluster": section(spec, "cluster")},
+        templates=without_nulls({"job": section(spec, "job"), "cluster": section(spec, "cluster")}),
         status=section(body, "status"),
     )
 

@@ -93,7 +93,8 @@ def _between(seen: JobObserved, state: JobState, may_begin: bool = True) -> _Ste
     """
     job = seen.job
     if job.spec.suspend:
-        return _Step(replace(state, active_since=None, started=0.0))
+        # Forgotten rather than replaced at the resume: a merge patch would keep what an edit has taken out.
+        return _Step(replace(state, active_since=None, started=0.0, copied={}, copied_generation=0))
     if state.active_since is None:
         state = replace(state, active_since=seen.wall, copied=job.templates, copied_generation=job.generation)
     if _left(seen, state.active_since, job.spec.active_deadline) == 0.0:

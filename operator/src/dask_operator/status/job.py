@@ -34,7 +34,7 @@ def job_status(seen: JobObserved, plan: JobPlan, problem: Problem | None, stuck:
         "activeSince": rfc3339(state.active_since) if state.active_since is not None else None,
         "attempts": [attempt.as_status() for attempt in state.attempts],
         "failures": state.failures,
-        "template": state.copied,
+        "template": state.copied or None,
         "templateGeneration": state.copied_generation,
         "observedGeneration": seen.job.generation,
         "conditions": merged(seen.job.status, conditions, seen.job.generation, seen.wall),
