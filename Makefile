@@ -78,20 +78,20 @@ check: venv ## Format, lint, types and the direction of imports
 
 .PHONY: test-unit
 test-unit: check ## The checks and the tests that run anywhere
-	@pytest -q $(UNIT)
+	@pytest -q -n auto --dist worksteal $(UNIT)
 
 .PHONY: test
 test: test-unit cluster tools install ## Every test, on the cluster too
-	@pytest -q --durations=10 tests/chart tests/cluster -m "not slow"
+	@./tests/on-the-cluster tests/chart tests/cluster
 
 .PHONY: test-namespaced
-test-namespaced: export WATCH_NAMESPACES = dask-tests-0 dask-tests-1 dask-tests-2
+test-namespaced: export WATCH_NAMESPACES = $(addprefix dask-tests-,0 1 2 3 4 5)
 test-namespaced: cluster tools install ## The tests on the cluster, with an operator that looks after some namespaces only
-	@pytest -q --durations=10 tests/cluster -m "not slow"
+	@./tests/on-the-cluster
 
 .PHONY: test-all
 test-all: test-unit cluster tools install ## Every test, the long ones too
-	@pytest -q --durations=10 tests/chart tests/cluster
+	@./tests/on-the-cluster --slow tests/chart tests/cluster
 
 .PHONY: bench
 bench: venv cluster install ## The benchmarks

@@ -1,19 +1,17 @@
-"""Fixtures of the cluster tests: namespaces of their own, and the rights in use, which are judged at the end."""
+"""Fixtures of the cluster tests: namespaces of their own, and the beginning of the run whose calls are judged."""
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from tests.support.namespaces import fresh_namespace
 
-BEGAN = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-"""When the tests of this process began: the API server's audit log is read from there on."""
+WHOLE_RUN = os.environ.get("TESTS_BEGAN", "")
+"""When the run of all cluster tests began, of which this process makes a part: ``2026-01-02T03:04:05Z``."""
 
-LAST = "test_rights_in_use.py"
-
-_HERE = Path(__file__).parent
+BEGAN = WHOLE_RUN or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @pytest.fixture
@@ -31,14 +29,6 @@ def since() -> str:
 
 
 @pytest.fixture(scope="session")
-def whole_run(request: pytest.FixtureRequest) -> bool:
-    """Whether this run has tests of every file of this folder, none of them chosen by name."""
-    ran = {item.path for item in request.session.items}
-    chosen = any("::" in argument for argument in request.config.args) or request.config.option.keyword
-    return not chosen and ran >= set(_HERE.glob("test_*.py"))
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Judge the rights in use after everything else has used them."""
-    items.sort(key=lambda item: item.path.name == LAST)
+def whole_run() -> bool:
+    """Whether all cluster tests have been made since then."""
+    return bool(WHOLE_RUN)

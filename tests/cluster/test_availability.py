@@ -33,7 +33,10 @@ from tests.support.outage import (
 )
 
 # A component that is started here goes on when the tests are over.
-pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),
+]
 
 FAKE = {"spec": fake_worker_pods(), "drainTimeoutSeconds": 0}
 SEED = 20261122
@@ -108,7 +111,8 @@ def test_an_outage_of_the_api_server_is_a_pause_and_nothing_else(
     assert _operator_pods() == started
 
 
-@pytest.mark.parametrize("seconds", [25, pytest.param(120, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [25, 120])
 def test_a_blackhole_between_operator_and_api_server_is_a_pause_and_nothing_else(
     namespace: str, seconds: float
 ) -> None:

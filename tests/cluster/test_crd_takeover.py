@@ -13,7 +13,7 @@ import yaml
 
 from .test_crds import CHART, PLURALS, Tree, custom, ok, run
 
-pytestmark = pytest.mark.takeover
+pytestmark = pytest.mark.alone
 
 NAMESPACE = f"chart-takeover-{secrets.token_hex(3)}"
 NAMES = [f"{plural}.kubernetes.dask.org" for plural in PLURALS]

@@ -31,7 +31,7 @@ def _left(namespace: str, selector: str) -> set[str]:
     return {name for kind in kinds for name in names(list_objects(namespace, kind, selector))}
 
 
-@pytest.mark.parametrize("many", [40, pytest.param(500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("many", [40, pytest.param(500, marks=[pytest.mark.slow, pytest.mark.alone])])
 def test_a_new_cluster_of_the_same_name_is_complete_and_of_the_old_one_nothing_is_left(
     namespace: str, many: int
 ) -> None:
@@ -87,6 +87,7 @@ def test_what_is_left_behind_on_purpose_stays(namespace: str) -> None:
     )
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(bool(WATCHED), reason="the operator's Role in it would go too")
 @pytest.mark.parametrize("operator", ["running", "gone"])
 def test_a_namespace_with_clusters_in_it_goes_within_a_minute(namespace: str, operator: str) -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from distributed import Client, wait
 
 from tests.support.dask import (
@@ -180,6 +181,7 @@ def test_labels_and_annotations_are_patched_in_place_and_taken_away_again(namesp
     assert {item["metadata"]["uid"] for item in everything()} == before
 
 
+@pytest.mark.alone
 def test_a_changed_default_of_the_install_rolls_nothing(namespace: str) -> None:
     apply(namespace, dask_cluster("calm", 2, worker=FAKE, scheduler={"spec": fake_worker_pods()}))
     eventually("the workers", lambda: len(workers(namespace, "calm-default")) == 2, 30)

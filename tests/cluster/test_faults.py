@@ -19,7 +19,10 @@ from tests.support.scenario import STEPS, Life, Step
 from tests.support.stub_schedulers import stub_schedulers
 
 # What a failing call comes to is the same wherever the operator may work.
-pytestmark = pytest.mark.skipif(bool(namespaces.WATCHED), reason="it uses dozens of namespaces of its own")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(bool(namespaces.WATCHED), reason="it uses dozens of namespaces of its own"),
+]
 
 WATCHED = (
     "daskclusters",

@@ -24,6 +24,8 @@ from tests.support.tally import Tally, note_run, start_tally
 
 SEED = 20261122
 
+pytestmark = pytest.mark.alone
+
 
 class Killer(threading.Thread):
     """Kills the operator again and again, and starts it anew each time."""

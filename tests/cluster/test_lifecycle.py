@@ -3,11 +3,14 @@
 import time
 from typing import Any
 
+import pytest
+
 from tests.support.dask import (
     condition,
     dask_client,
     dask_cluster,
     event_reasons,
+    events,
     fake_worker_pods,
     names,
     wait_connected,
@@ -185,22 +188,49 @@ def test_deleted_objects_come_back(namespace: str) -> None:
     _ready_workers(namespace, "back", 1)
 
 
-def test_a_name_that_somebody_else_has_is_a_conflict_and_nothing_is_touched(namespace: str) -> None:
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "taken-scheduler"},
-        "spec": {**fake_worker_pods(), "containers": [{"name": "c", "image": "localhost/dask:dev"}]},
-    }
-    apply(namespace, pod)
-    apply(namespace, dask_cluster("taken", 0))
+def _foreign(kind: str, name: str) -> Tree:
+    """An object that is in a cluster's way, and nobody's in particular."""
+    metadata = {"name": name}
+    if kind == "Pod":
+        containers = [{"name": "c", "image": "localhost/dask:dev"}]
+        spec = {**fake_worker_pods(), "containers": containers}
+        return {"apiVersion": "v1", "kind": kind, "metadata": metadata, "spec": spec}
+    if kind == "Service":
+        return {"apiVersion": "v1", "kind": kind, "metadata": metadata, "spec": {"ports": [{"port": 1}]}}
+    selector = {"matchLabels": {"nobody": "has-this"}}
+    spec = {"minAvailable": 1, "selector": selector}
+    return {"apiVersion": "policy/v1", "kind": kind, "metadata": metadata, "spec": spec}
+
+
+@pytest.mark.parametrize("kind", ["Pod", "Service", "PodDisruptionBudget"])
+def test_a_name_that_somebody_else_has_is_a_conflict_and_nothing_is_touched(
+    namespace: str, kind: str
+) -> None:
+    apply(namespace, _foreign(kind, "taken-scheduler"))
+    apply(namespace, dask_cluster("taken", 0, scheduler={"disruptionBudget": True}))
 
     def told() -> bool:
-        return condition(get(namespace, "daskcluster", "taken"), "Ready").get("reason") == "NameConflict"
+        ready = condition(get(namespace, "daskcluster", "taken"), "Ready")
+        return ready.get("reason") == "NameConflict" and kind in ready["message"]
 
     eventually("NameConflict", told, 20)
-    kubectl("delete", "pod", "taken-scheduler", "-n", namespace, "--now")
+    kubectl("delete", kind, "taken-scheduler", "-n", namespace, "--now")
     _wait_ready(namespace, "taken")
+
+
+@pytest.mark.alone
+def test_what_happens_again_under_another_operator_is_counted_in_its_event(namespace: str) -> None:
+    apply(namespace, _foreign("Service", "taken-scheduler"))
+    apply(namespace, dask_cluster("taken", 0, scheduler={"spec": fake_worker_pods()}))
+
+    def told() -> list[int]:
+        return [item["count"] for item in events(namespace, "taken") if item["reason"] == "NameConflict"]
+
+    eventually("the Event", lambda: told() == [1], 20)
+    deployment = ("deployment/dask-operator", "-n", "dask-operator")
+    kubectl("rollout", "restart", *deployment)
+    kubectl("rollout", "status", *deployment)
+    eventually("the Event to be counted", lambda: told() == [2], 30)
 
 
 def test_a_finalizer_that_another_operator_has_left_does_not_hold_a_cluster_back(namespace: str) -> None:

@@ -1,6 +1,7 @@
 """Several releases in one Kubernetes cluster: each looks after its own namespaces, and none after another's."""
 
 import json
+import re
 import secrets
 from collections.abc import Iterator
 
@@ -17,6 +18,8 @@ from .test_crds import CHART, ok, run
 VALUES = CHART / "ci" / "local-values.yaml"
 RELEASE = "second"
 FIRST = f"{NAMESPACE}/{DEPLOYMENT}"
+
+pytestmark = pytest.mark.alone
 
 
 @pytest.fixture
@@ -119,9 +122,29 @@ def test_two_releases_live_side_by_side_and_a_namespace_without_rights_is_left_o
     kubectl("delete", "rolebinding", f"{RELEASE}-dask-operator", "-n", lost)
     eventually("the namespace to be left out", lambda: f"{lost} is left out" in _log(elsewhere), 60)
     assert "pods: get, list, watch" in _log(elsewhere)
+    eventually("the Lease to tell", lambda: f"in namespace {lost}: " in _left_out(elsewhere), 10)
+    assert _namespaces(elsewhere) == {"served": 1, "left_out": 1}
     _serves(own, "four")
     [pod] = list_objects(own, "pods", "app.kubernetes.io/component=operator")
     assert pod["status"]["containerStatuses"][0]["restartCount"] == 0
     values = ("--reuse-values", "--set=operator.resyncSeconds=301")
     ok(run("helm", "upgrade", RELEASE, str(CHART), "--namespace", elsewhere, *values))
     _serves(lost, "five")
+    eventually("the Lease to tell nothing any more", lambda: not _left_out(elsewhere), 40)
+    assert _namespaces(elsewhere) == {"served": 2, "left_out": 0}
+
+
+def _left_out(elsewhere: str) -> str:
+    """What the second release's Lease says about namespaces that it cannot look after."""
+    lease = get(elsewhere, "lease", f"{RELEASE}-dask-operator") or {}
+    return str(lease["metadata"].get("annotations", {}).get("kubernetes.dask.org/left-out", ""))
+
+
+def _namespaces(elsewhere: str) -> dict[str, int]:
+    """How many namespaces the second release's leader looks after, and leaves out, by its metrics."""
+    [pod] = list_objects(elsewhere, "pods", "app.kubernetes.io/component=operator")
+    path = f"/api/v1/namespaces/{elsewhere}/pods/{pod['metadata']['name']}:8080/proxy/metrics"
+    found = re.findall(
+        r'^dask_operator_namespaces{state="(\w+)"} ([\d.]+)$', kubectl("get", "--raw", path), re.M
+    )
+    return {state: int(float(value)) for state, value in found}

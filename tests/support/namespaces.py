@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .kubectl import eventually, kubectl, list_objects
+from .kubectl import eventually, get, kubectl, list_objects
 
 WATCHED = tuple(os.environ.get("WATCH_NAMESPACES", "").split())
 """The namespaces that the installed operator looks after; none for all."""
@@ -20,7 +20,15 @@ _CLEARED = (
     "events",
 )
 
-_free = deque(WATCHED)
+
+def _share() -> tuple[str, ...]:
+    """Those of the watched namespaces that are for this process, of several that test side by side."""
+    of_many = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    mine = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return WATCHED[mine::of_many]
+
+
+_free = deque(_share())
 
 
 @contextmanager
@@ -29,6 +37,8 @@ def fresh_namespace(hint: str) -> Iterator[str]:
     if not WATCHED:
         name = f"{hint}-{secrets.token_hex(3)}"
         kubectl("create", "namespace", name)
+        # Without it no Pod can be made there. Its controller needs a while after an outage of the API server.
+        eventually("the service account", lambda: get(name, "serviceaccount", "default"), 120)
         yield name
         kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
         return

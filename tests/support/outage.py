@@ -1,5 +1,6 @@
 """Ways to take the API server away from the operator, each undone at the end."""
 
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,19 @@ def need_local_cluster() -> None:
         pytest.skip("not the local cluster")
 
 
+def _reachable_for_pods() -> bool:
+    """Whether the API server answers at its Service: kube-proxy takes that away while there is none, and needs the API
+    server itself to hear that it is back."""
+    address = kubectl(
+        "get", "service", "kubernetes", "-n", "default", "-o", "jsonpath={.spec.clusterIP}", check=False
+    )
+    try:
+        socket.create_connection((address.strip(), 443), timeout=2).close()
+    except OSError:
+        return False
+    return bool(address.strip())
+
+
 @contextmanager
 def api_server_stopped(seconds: float) -> Iterator[None]:
     """The API server is ended in good order."""
@@ -34,6 +48,7 @@ def api_server_stopped(seconds: float) -> Iterator[None]:
         time.sleep(seconds)  # what is tested is this very time
     finally:
         components.start("kube-apiserver")
+    eventually("Pods to reach the API server", _reachable_for_pods, 60)
     yield
 
 
@@ -45,6 +60,7 @@ def api_server_killed(seconds: float) -> Iterator[None]:
         time.sleep(seconds)
     finally:
         components.start("kube-apiserver")
+    eventually("Pods to reach the API server", _reachable_for_pods, 60)
     yield
 
 

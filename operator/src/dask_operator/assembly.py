@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from dask_operator import __version__
@@ -13,6 +14,7 @@ from dask_operator.intake import Intake
 from dask_operator.keeper import Keeper
 from dask_operator.kube import Kube
 from dask_operator.leadership import Leadership
+from dask_operator.metrics import Gauges
 from dask_operator.queue import KeyedQueue
 from dask_operator.reconcile import Context, reconcile
 from dask_operator.recorder import Recorder
@@ -25,6 +27,9 @@ from dask_operator.vitals import Signs, complaint
 from dask_operator.watches import Watches
 
 ASIDE_CONNECTIONS = 4
+
+LEFT_OUT = "kubernetes.dask.org/left-out"
+"""Annotation of the Lease: the namespaces that should be looked after and are not, each with the reason."""
 
 
 @dataclass
@@ -58,6 +63,27 @@ class Parts:
         )
         return complaint(signs)
 
+    def gauges(self) -> Gauges:
+        """The numbers of this moment."""
+        return Gauges(
+            leading=self.leadership.leading,
+            ready=self.ready,
+            queued=self.queue.depth(),
+            oldest=self.queue.oldest_age(),
+            served=len(self.territory.spaces),
+            left_out=len(self.territory.left_out),
+        )
+
+
+def _notes(territory: Territory) -> Callable[[], dict[str, str | None]]:
+    """What the Lease tells beside who holds it."""
+
+    def notes() -> dict[str, str | None]:
+        problems = territory.left_out
+        return {LEFT_OUT: "; ".join(problems[name] for name in sorted(problems)) or None}
+
+    return notes
+
 
 async def assemble(settings: Settings) -> Parts:
     """Make everything."""
@@ -79,7 +105,9 @@ async def assemble(settings: Settings) -> Parts:
 
     territory = Territory(aside, settings.namespace, settings.release, settings.watch_namespaces)
     me = Identity.of(settings.identity, settings.pod_uid, secrets.token_hex(4))
-    leadership = Leadership(aside, settings.namespace, settings.release, me, fence, boot_seconds)
+    leadership = Leadership(
+        aside, settings.namespace, settings.release, me, fence, boot_seconds, _notes(territory)
+    )
     hearing = Hearing()
     watches = Watches(lambda event: keeper.heard(event), fence, agent)
     survey = Survey(kube, intake, territory, hearing, lambda: watches.running, time.monotonic)

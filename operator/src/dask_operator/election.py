@@ -4,6 +4,7 @@ The rules are those of Kubernetes' own components. A record is never judged by t
 are another machine's: it has expired when it was *seen* unchanged for as long as its holder has asked for.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -102,8 +103,15 @@ def move(me: Identity, seen: Sighting) -> Move:
     return Move.WAIT
 
 
-def held_by(me: Identity, record: Record, wall: str) -> Manifest:
-    """The patch that takes or renews the Lease, if ``record`` still is what stands in it. ``wall``: the time now."""
+def held_by(
+    me: Identity, record: Record, wall: str, notes: Mapping[str, str | None] | None = None
+) -> Manifest:
+    """The patch that takes or renews the Lease, if ``record`` still is what stands in it.
+
+    Args:
+        wall: the time now.
+        notes: annotations for whoever looks at the Lease; None takes one away.
+    """
     spec: Manifest = {
         "holderIdentity": me.name,
         "leaseDurationSeconds": int(LEASE_SECONDS),
@@ -111,7 +119,8 @@ def held_by(me: Identity, record: Record, wall: str) -> Manifest:
     }
     if record.holder != me.name:
         spec |= {"acquireTime": wall, "leaseTransitions": record.transitions + 1}
-    return {"metadata": {"resourceVersion": record.version}, "spec": spec}
+    meta: Manifest = {"resourceVersion": record.version, **({"annotations": dict(notes)} if notes else {})}
+    return {"metadata": meta, "spec": spec}
 
 
 def handed_over(record: Record, wall: str) -> Manifest:

@@ -58,6 +58,11 @@ class Refused(ApiError):
         return self.status == 403 and "quota" in str(self).lower()
 
     @property
+    def lacks_account(self) -> bool:
+        """Whether the Pod's service account is not there: a new namespace gets its ``default`` one a moment later."""
+        return self.status == 403 and "error looking up service account" in str(self)
+
+    @property
     def is_terminating(self) -> bool:
         """Whether the namespace is about to be gone, and everything of ours in it."""
         return self.status == 403 and TERMINATING in str(self)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -42,6 +42,7 @@ class Leadership:
     Args:
         kube: calls that pass no fence, on connections of their own, so that other work cannot delay a renewal.
         clock: the fence's clock.
+        notes: what the Lease tells, as annotations, to whoever looks at it.
         resumed: called when the Lease could be renewed again after the fence had closed.
     """
 
@@ -51,6 +52,7 @@ class Leadership:
     me: Identity
     fence: Fence
     clock: Clock
+    notes: Callable[[], Mapping[str, str | None]] = dict
     resumed: Callable[[], None] = lambda: None
     _seen: Sighting | None = None
     _tried: float | None = None
@@ -155,7 +157,7 @@ class Leadership:
         assert self._seen is not None
         sent = self.clock()
         try:
-            answer = await self._patch(held_by(self.me, self._seen.record, _wall()))
+            answer = await self._patch(held_by(self.me, self._seen.record, _wall(), self.notes()))
         except Conflict:
             return False
         self._seen = Sighting(Record.parse(answer), sent, sent)

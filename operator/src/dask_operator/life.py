@@ -8,6 +8,7 @@ from contextlib import suppress
 from dask_operator import __version__, definitions, health
 from dask_operator.assembly import Parts, assemble
 from dask_operator.errors import ApiError, NotFound
+from dask_operator.metrics import Metrics
 from dask_operator.settings import Settings
 from dask_operator.territory import Unfit
 
@@ -36,7 +37,8 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await health.serve(settings.http_port, parts.complaint, lambda: parts.ready)
+    numbers = Metrics(parts.gauges)
+    await health.serve(settings.http_port, parts.complaint, lambda: parts.ready, numbers.page)
     told = asyncio.create_task(stop.wait())
     renewing = asyncio.create_task(_lead_when_possible(parts))
     await asyncio.wait({told, renewing}, return_when=asyncio.FIRST_COMPLETED)

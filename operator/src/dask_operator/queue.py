@@ -74,6 +74,10 @@ class KeyedQueue:
         if timer is not None:
             timer.cancel()
 
+    def depth(self) -> int:
+        """How many keys wait or are worked on."""
+        return len(self._queued) + len(self._running)
+
     def oldest_age(self) -> float:
         """Seconds since the oldest key that waits or is worked on was added; 0 if there is none."""
         times = [*self._queued.values(), *self._running.values()]

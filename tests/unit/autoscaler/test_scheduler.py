@@ -251,9 +251,8 @@ async def test_schedulers_that_hang_take_no_connection_from_those_that_answer(
             asyncio.create_task(schedulers.ask(hanging, [question(0)], lane=Lane.SLOW)) for _ in range(100)
         ]
         await until("the first to hang", lambda: asked)
-        begin = time.monotonic()
         assert await schedulers.ask(healthy, [question(0)]) == Answers(0, ())
-        assert time.monotonic() - begin < 0.5
+        assert not any(task.done() for task in silent)
         results = await asyncio.gather(*silent, return_exceptions=True)
         assert all(isinstance(result, SchedulerUnreachable) for result in results)
         assert asked <= Lane.SLOW.value

@@ -81,6 +81,12 @@ def test_outside_a_pod_no_process_succeeds_another() -> None:
     assert move(second, watched(Record("1", first.name), 0)) is Move.WAIT
 
 
+def test_a_renewal_carries_notes_for_whoever_looks_at_the_lease() -> None:
+    patch = held_by(ME, Record("7", ME.name), "now", {"left-out": "b: why", "other": None})
+    assert patch["metadata"] == {"resourceVersion": "7", "annotations": {"left-out": "b: why", "other": None}}
+    assert held_by(ME, Record("7", ME.name), "now")["metadata"] == {"resourceVersion": "7"}
+
+
 def test_a_taken_lease_counts_a_transition_and_a_renewed_one_does_not() -> None:
     taken = held_by(ME, Record("7", OTHER.name, transitions=3), NOW)
     assert taken["metadata"] == {"resourceVersion": "7"}

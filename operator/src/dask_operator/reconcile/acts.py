@@ -18,7 +18,7 @@ _REFUSED = {"Service": Reason.SERVICE_REFUSED, Kind.CLUSTER.value: Reason.INVALI
 
 
 async def carry_out(
-    context: Context, key: Key, about: ClusterView | JobView, acts: Sequence[Act], problem: Problem | None
+    context: Context, key: Key, about: ClusterView | JobView, acts: Sequence[Act], problems: Sequence[Problem]
 ) -> float | None:
     """Do what was planned, but for what the API server has just refused; gives when to look again, or None.
 
@@ -27,9 +27,14 @@ async def carry_out(
     """
 
     async def act(item: Act) -> None:
-        await _act(context, about, item)
+        try:
+            await _act(context, about, item)
+        except Refused as error:
+            error.kind = item.kind
+            raise
 
-    wanted = [item for item in acts if not _is_refused(item, problem)]
+    refused = {problem.kind for problem in problems}
+    wanted = [item for item in acts if isinstance(item, Delete) or item.kind not in refused]
     try:
         await in_parallel(wanted, act, len(wanted))
     except Refused as error:
@@ -37,10 +42,6 @@ async def carry_out(
         context.refuse(key, about, (about.generation,), reason, error)
         return 0.0
     return None
-
-
-def _is_refused(item: Act, problem: Problem | None) -> bool:
-    return problem is not None and not isinstance(item, Delete) and problem.kind in ("", item.kind)
 
 
 async def _act(context: Context, about: ClusterView | JobView, item: Act) -> None:

@@ -70,12 +70,12 @@ def _observe(context: Context, cluster: ClusterView) -> ClusterObserved:
 async def _pass(context: Context, key: Key, seen: ClusterObserved) -> float | None:
     cluster = seen.cluster
     plan = plan_cluster(seen, context.defaults)
-    problem, retry = context.problem(key, (cluster.generation,))
-    told, soon = await _find_out(context, seen, problem)
+    problems, retry = context.problems(key, (cluster.generation,))
+    told, soon = await _find_out(context, seen, problems[0] if problems else None)
     status = cluster_status(seen, plan, told)
     _tell_lives(context, cluster, status)
     again = await context.write_status(key, cluster, status, urgent=_urgent(cluster, status))
-    retry = sooner(retry, await carry_out(context, key, cluster, plan.acts, problem))
+    retry = sooner(retry, await carry_out(context, key, cluster, plan.acts, problems))
     _retire(context, key, seen, plan)
     return sooner(again, retry, soon, plan.again, _ask(context, key, seen, plan))
 

@@ -30,6 +30,9 @@ REFUSED_SECONDS = 60.0
 GONE_SECONDS = 1.0
 """Seconds until another look after something was gone: mostly the object itself, and the news is on its way."""
 
+ACCOUNT_SECONDS = 2.0
+"""The same for a service account that is not there yet."""
+
 PASSING_SECONDS = 10.0
 """The same for what others can mend: a quota, a name that is taken."""
 
@@ -71,7 +74,8 @@ class Context:
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     _words: dict[str, tuple[float, str]] = field(default_factory=dict)
     """Pod uid → when (monotonic seconds) its Events were read, and what the last of them said."""
-    _problems: dict[Key, _Remembered] = field(default_factory=dict)
+    _problems: dict[Key, dict[str, _Remembered]] = field(default_factory=dict)
+    """What was refused last, by the kind of object that was to be written."""
     _written: dict[Key, float] = field(default_factory=dict)
 
     @property
@@ -79,19 +83,22 @@ class Context:
         """What the install chooses for clusters that are silent about it."""
         return Defaults(self.settings.default_image, self.settings.disruption_budget)
 
-    def problem(self, key: Key, generations: tuple[int, ...]) -> tuple[Problem | None, float | None]:
-        """What the API server refused last, while nobody has edited anything and it is too early to try again.
+    def problems(self, key: Key, generations: tuple[int, ...]) -> tuple[tuple[Problem, ...], float | None]:
+        """What the API server has refused, while nobody has edited anything and it is too early to try again.
 
-        Gives the problem and the seconds until the next try.
+        Gives one problem for each kind of object, and the seconds until the first of them may be tried again.
         """
-        held = self._problems.get(key)
-        if held is None:
-            return None, None
-        left = held.until - self.clock()
-        if held.generations != generations or left <= 0:
-            del self._problems[key]
-            return None, None
-        return held.problem, left
+        held = {
+            kind: remembered
+            for kind, remembered in self._problems.get(key, {}).items()
+            if remembered.generations == generations and remembered.until > self.clock()
+        }
+        if not held:
+            self._problems.pop(key, None)
+            return (), None
+        self._problems[key] = held
+        first = min(remembered.until for remembered in held.values()) - self.clock()
+        return tuple(remembered.problem for remembered in held.values()), first
 
     def refuse(
         self,
@@ -104,11 +111,10 @@ class Context:
         """Remember a refusal, and tell it in an Event, unless everything there is about to go anyway."""
         if not error.is_terminating:
             self.recorder.tell(about, _reason(reason, error), str(error), warning=True)
-        passing = error.is_quota or isinstance(error, NameTaken)
-        seconds = PASSING_SECONDS if passing or error.is_terminating else REFUSED_SECONDS
         final = error.status in _FINAL and not isinstance(error, NameTaken)
         problem = Problem(_reason(reason, error), str(error), error.kind, final)
-        self._problems[key] = _Remembered(problem, generations, self.clock() + seconds)
+        remembered = _Remembered(problem, generations, self.clock() + _pause(error))
+        self._problems.setdefault(key, {})[error.kind] = remembered
 
     def settle(self, group_uid: str, numbers: set[int]) -> None:
         """The Pods of workers with these numbers are known to have been made."""
@@ -192,6 +198,14 @@ class Context:
         if age < interval:
             return interval - age
         return self.desk.ask(scheduler, key)
+
+
+def _pause(error: Refused) -> float:
+    """Seconds until what was refused is tried again although nobody has edited anything."""
+    if error.lacks_account:
+        return ACCOUNT_SECONDS
+    passing = error.is_quota or error.is_terminating or isinstance(error, NameTaken)
+    return PASSING_SECONDS if passing else REFUSED_SECONDS
 
 
 def _reason(reason: Reason, error: Refused) -> Reason:

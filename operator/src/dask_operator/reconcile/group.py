@@ -88,7 +88,8 @@ def _observe(context: Context, group: GroupView, cluster: ClusterView, held: boo
 
 
 async def _pass(context: Context, key: Key, group: GroupView, cluster: ClusterView) -> float | None:
-    problem, retry = context.problem(key, (group.generation, cluster.generation))
+    problems, retry = context.problems(key, (group.generation, cluster.generation))
+    problem = problems[0] if problems else None
     room = makes_room(context, Key(Kind.CLUSTER, key.namespace, cluster.name))
     seen = _observe(context, group, cluster, held=problem is not None or room is not None)
     plan = plan_group(seen)

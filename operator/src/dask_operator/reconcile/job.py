@@ -51,7 +51,8 @@ def _has_good_name(context: Context, job: JobView) -> bool:
 
 
 async def _pass(context: Context, key: Key, job: JobView) -> float | None:
-    problem, retry = context.problem(key, (job.generation,))
+    problems, retry = context.problems(key, (job.generation,))
+    problem = next((held for held in problems if held.final), problems[0] if problems else None)
     unseen = await _unseen_runner(context, job)
     seen = _observe(context, job, unseen, problem)
     plan = await _with_logs(context, seen, plan_job(seen))
@@ -63,7 +64,7 @@ async def _pass(context: Context, key: Key, job: JobView) -> float | None:
     _tell(context, job, plan)
     if unseen is not None and not is_watched("Pod", unseen):
         soon = sooner(soon, UNSEEN_SECONDS)
-    retry = sooner(retry, await carry_out(context, key, job, plan.acts, problem))
+    retry = sooner(retry, await carry_out(context, key, job, plan.acts, problems))
     return sooner(again, retry, soon, plan.again, _ask(context, key, seen, plan))
 
 

@@ -1,0 +1,93 @@
+"""What the API server refuses is not asked for again and again, whatever else there is to do."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import pytest
+from dask_operator.errors import Refused
+from dask_operator.reconcile import reconcile
+from dask_operator.store import Key
+from dask_operator_api.kinds import Kind
+from dask_operator_api.manifests import Manifest
+
+from tests.unit.operator.simulation import World
+
+CLUSTER = Key(Kind.CLUSTER, "ns", "c")
+
+
+class Refusing(World):
+    """A cluster without its objects, in a namespace where nothing of some kinds can be made."""
+
+    words = "is forbidden because it is being terminated"
+
+    def __init__(self, *kinds: str) -> None:
+        super().__init__(1)
+        self.asked: Counter[str] = Counter()
+        self._make = self.kube.create
+        self._refused = kinds
+        self.kube.create = self._create  # type: ignore[method-assign]
+        self.kube.drop("Pod", "c-scheduler")
+        self.kube.drop("DaskWorkerGroup", "c-default")
+
+    async def _create(self, kind: str, body: Manifest) -> Any:
+        self.asked[kind] += 1
+        if kind in self._refused:
+            raise Refused(self.words, 403, kind)
+        return await self._make(kind, body)
+
+    def check_number_of_pods(self) -> None:
+        """Not what these worlds are about: they may have no group that says how many there should be."""
+
+    async def passes(self, many: int) -> None:
+        self.start_operator()
+        for _ in range(many):
+            await reconcile(self.context, CLUSTER)
+            self.deliver()
+
+
+@pytest.mark.parametrize("kinds", [("Pod",), ("Pod", "Service"), ("Pod", "Service", "DaskWorkerGroup")])
+def test_each_kind_that_is_refused_is_asked_for_once_in_a_while(kinds: tuple[str, ...]) -> None:
+    async def live() -> World:
+        world = Refusing(*kinds)
+        await world.passes(12)
+        return world
+
+    world = asyncio.run(live())
+    assert isinstance(world, Refusing)
+    # Of several that are refused in one pass only one is remembered, so each costs the others one more try.
+    assert all(1 <= world.asked[kind] <= len(kinds) for kind in kinds)
+
+
+def test_what_is_not_refused_is_made_all_the_same() -> None:
+    async def live() -> World:
+        world = Refusing("Service")
+        await world.passes(3)
+        return world
+
+    world = asyncio.run(live())
+    assert ("Pod", "c-scheduler") in world.kube.objects
+    assert ("DaskWorkerGroup", "c-default") in world.kube.objects
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [
+        ("forbidden: error looking up service account ns/default: serviceaccount not found", 2),
+        ("forbidden: exceeded quota: few", 10),
+        ("spec.containers[0].image: Required value", 60),
+    ],
+)
+def test_what_may_be_over_soon_is_tried_again_soon(words: str, seconds: float) -> None:
+    async def live() -> list[int]:
+        world = Refusing("Pod")
+        world.words = words
+        asked = []
+        await world.passes(2)
+        for age in (seconds - 1, 2):
+            world.seconds += age
+            await reconcile(world.context, CLUSTER)
+            asked.append(world.asked["Pod"])
+        return asked
+
+    assert asyncio.run(live()) == [1, 2]
