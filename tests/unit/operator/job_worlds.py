@@ -173,6 +173,7 @@ def world(of: JobView, *runners: PodView, **parts: Any) -> JobObserved:
         service=parts.get("service", service_of_job()),
         workers=tuple(parts.get("workers", ())),
         roster=parts.get("roster"),
+        heard=parts.get("heard", False),
         refused=parts.get("refused"),
         now=NOW,
         wall=parts.get("wall", WALL),

@@ -12,8 +12,18 @@ from tests.unit.operator.job_simulation import JobWorld
 
 Action = tuple[str, int]
 
-DEAF = ((), ("DaskJob",), ("Pod",), ("DaskCluster",), ("DaskJob", "Pod", "DaskCluster", "Service"))
+DEAF = (
+    (),
+    ("DaskJob",),
+    ("Pod",),
+    ("DaskCluster",),
+    ("DaskJob", "Pod", "DaskCluster", "Service"),
+    ("Pod", "Service"),
+)
 """Kinds whose watches tell nothing for a while."""
+
+LOSSES = ("gone", "deleted", "evicted", "restarted", "node")
+"""How a scheduler can be lost."""
 
 ACTIONS = st.lists(
     st.one_of(
@@ -21,7 +31,11 @@ ACTIONS = st.lists(
         st.tuples(st.just("exit"), st.sampled_from([0, 1, 1, 1])),
         st.tuples(st.just("lose runner"), st.just(0)),
         st.tuples(st.just("evict runner"), st.just(0)),
-        st.tuples(st.just("lose scheduler"), st.integers(0, 1)),
+        st.tuples(st.just("lose scheduler"), st.integers(0, 2 * len(LOSSES) - 1)),
+        st.tuples(st.just("shut scheduler down"), st.just(0)),
+        st.tuples(st.just("slow"), st.integers(0, 1)),
+        st.tuples(st.just("squat"), st.just(0)),
+        st.tuples(st.just("delete job"), st.integers(0, 1)),
         st.tuples(st.just("delete cluster"), st.just(0)),
         st.tuples(st.just("crash"), st.integers(0, 6)),
         st.tuples(st.just("timeout"), st.integers(0, 1)),
@@ -54,7 +68,11 @@ async def _act(world: JobWorld, action: Action) -> None:
         "exit": lambda: world.exit(number),
         "lose runner": world.lose_runner,
         "evict runner": world.evict_runner,
-        "lose scheduler": lambda: world.lose_scheduler(bool(number)),
+        "lose scheduler": lambda: world.lose_scheduler(LOSSES[number // 2], bool(number % 2)),
+        "shut scheduler down": world.shut_scheduler_down,
+        "slow": lambda: setattr(world, "slow", bool(number)),
+        "squat": world.squat,
+        "delete job": lambda: world.delete_job(bool(number)),
         "delete cluster": world.delete_cluster,
         "crash": lambda: setattr(world.kube, "crash_after", number),
         "timeout": lambda: world.kube.timeouts.append(bool(number)),
@@ -76,6 +94,7 @@ async def _finish(world: JobWorld) -> None:
     world.deaf_to = frozenset()
     world.kube.timeouts.clear()
     world.kube.crash_after = None
+    world.make_room()
     world.edit(suspend=False)
     for _ in range(250):
         before = world.kube.version
@@ -83,7 +102,7 @@ async def _finish(world: JobWorld) -> None:
         await world.settle()
         world.tick()
         await world.settle()
-        going = any(body["metadata"].get("deletionTimestamp") for body in world.kube.of_kind("Pod"))
+        going = any(body["metadata"].get("deletionTimestamp") for body in world.kube.objects.values())
         if going or world.kube.version != before:
             continue
         if world.due is None or world.due > world.clock() + 50_000:
@@ -119,7 +138,7 @@ def outcomes(world: JobWorld) -> list[str]:
     return [item.get("outcome", "") for item in world.status["attempts"]]
 
 
-UP: list[Action] = [("tick", 4)]
+UP: list[Action] = [("tick", 6)]
 """Until the program runs."""
 
 
@@ -127,6 +146,9 @@ UP: list[Action] = [("tick", 4)]
 @given(SPECS, ACTIONS)
 def test_a_job_always_ends_and_leaves_nothing_that_runs(spec: dict[str, Any], actions: list[Action]) -> None:
     world = run(_live(spec, actions))
+    if ("DaskJob", "j") not in world.kube.objects:
+        assert not world.kube.objects
+        return
     allowed = {"Completed", "DeadlineExceeded" if "activeDeadlineSeconds" in spec else "Completed"}
     if "startPolicy" in spec:
         allowed.add("StartTimeout")
@@ -153,10 +175,10 @@ def test_a_job_that_goes_well_has_one_attempt() -> None:
     assert world.status["attempts"][0]["log"] == "the last line"
 
 
-@pytest.mark.parametrize("with_program", [0, 1])
+@pytest.mark.parametrize("how", range(2 * len(LOSSES)))
 @pytest.mark.parametrize("crash", range(6))
-def test_a_lost_scheduler_never_counts_as_the_programs_failure(with_program: int, crash: int) -> None:
-    world = live([*UP, ("crash", crash), ("lose scheduler", with_program)], backoffLimit=0)
+def test_a_lost_scheduler_never_counts_as_the_programs_failure(how: int, crash: int) -> None:
+    world = live([*UP, ("crash", crash), ("lose scheduler", how), ("tick", 12)], backoffLimit=0)
     assert (world.verdict, outcomes(world)) == ("Completed", ["SchedulerLost", "Succeeded"])
 
 
@@ -213,7 +235,7 @@ def test_a_failure_that_is_heard_of_before_the_loss_of_the_scheduler_does_not_co
         world = await _live({"backoffLimit": 0}, UP, finish=False)
         world.exit(1)
         failure = world.kube.events.pop()
-        world.lose_scheduler(False)
+        world.lose_scheduler("gone", with_program=False)
         world.kube.events.insert(0, failure)
         world.tick()
         for _ in range(4):
@@ -225,6 +247,46 @@ def test_a_failure_that_is_heard_of_before_the_loss_of_the_scheduler_does_not_co
         return world
 
     assert outcomes(run(live())) == ["SchedulerLost", "Succeeded"]
+
+
+def test_a_new_attempt_waits_for_what_no_watch_has_told_of() -> None:
+    unheard: list[Action] = [("deaf", 5), ("tick", 2), ("delete cluster", 0), ("tick", 1), ("deaf", 0)]
+    world = live(unheard, startPolicy={"workers": 9, "timeoutSeconds": 30})
+    assert outcomes(world) == ["ClusterLost", "StartTimeout"]
+
+
+def test_a_program_that_succeeds_while_its_attempt_is_given_up_for_lost_does_not_run_again() -> None:
+    async def live() -> JobWorld:
+        world = await _live({}, UP, finish=False)
+        world.lose_scheduler("gone", with_program=False)
+        await world.settle()
+        assert outcomes(world)[0] == "SchedulerLost"
+        world.exit(0)
+        await _finish(world)
+        return world
+
+    world = run(live())
+    assert (world.verdict, outcomes(world)) == ("Completed", ["Succeeded"])
+
+
+def test_a_success_that_no_watch_has_told_of_yet_is_known_when_the_time_is_over() -> None:
+    world = live([("tick", 10), ("deaf", 2), ("exit", 0), ("tick", 12)], activeDeadlineSeconds=20)
+    assert (world.verdict, outcomes(world)) == ("Completed", ["Succeeded"])
+
+
+@pytest.mark.parametrize("again", [0, 1])
+@pytest.mark.parametrize("seconds", range(6))
+def test_a_job_may_be_deleted_and_made_anew_at_any_moment(seconds: int, again: int) -> None:
+    world = live([("tick", seconds), ("delete job", again), ("tick", 15)])
+    assert world.verdict == ("Completed" if again else "")
+    assert {kind for kind, _ in world.kube.objects} == ({"DaskJob", "Pod"} if again else set())
+
+
+def test_a_runner_waits_for_its_name_and_says_so() -> None:
+    begun: list[Action] = [*UP, ("squat", 0), ("lose runner", 0), ("tick", 20)]
+    world = run(_live({}, begun, finish=False))
+    assert world.condition("Complete") == ("False", "NameConflict")
+    assert outcomes(live(begun)) == ["RunnerLost", "Succeeded"]
 
 
 def test_a_resumed_job_begins_with_its_templates_as_they_are_then() -> None:

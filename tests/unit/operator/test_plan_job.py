@@ -7,13 +7,15 @@ import pytest
 from dask_operator.observed import PodView
 from dask_operator.plan.attempts import KEPT, JobAttempt, state_of
 from dask_operator.plan.cluster_world import Create, Delete, Patch
+from dask_operator.plan.drains import rfc3339
 from dask_operator.plan.job import plan_job
-from dask_operator.plan.job_ending import VERDICT_SECONDS
+from dask_operator.plan.job_scheduler import SILENT_SECONDS, VERDICT_SECONDS
 from dask_operator.plan.job_world import JobObserved, JobPlan, Refusal
 from dask_operator_api.conditions import Outcome, Reason
 from dask_operator_api.manifests import Manifest
 
 from tests.unit.operator.job_worlds import (
+    SCHEDULER_UID,
     attempt,
     job,
     job_body,
@@ -289,6 +291,51 @@ def test_a_scheduler_that_a_client_has_shut_down_is_no_loss() -> None:
     assert outcome(plan_job(world(job(running()), runner(), cluster=told, scheduler=None))) is None
 
 
+@pytest.mark.parametrize("why", [{"deleting": True}, {"phase": "Failed", "reason": "Evicted"}])
+def test_a_scheduler_that_ends_well_because_the_platform_told_it_to_is_a_loss(why: Manifest) -> None:
+    seen = world(job(running()), runner(), scheduler=scheduler_pod("terminated", exit_code=0, **why))
+    lost(seen, Outcome.SCHEDULER_LOST)
+
+
+def test_a_scheduler_that_follows_one_that_was_shut_down_can_be_lost() -> None:
+    shut = attempt(shut_down=True)
+    anew = runner(age=40, restarts=1, last_exit=1)
+    plan = plan_job(world(job(running(shut)), anew, scheduler=scheduler_pod(uid="another", age=50)))
+    assert plan.state.present is not None
+    assert not plan.state.present.shut_down
+    lost(world(job(running(plan.state.present)), anew, scheduler=None), Outcome.SCHEDULER_LOST)
+
+
+NEW = scheduler_pod(age=10)
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "told"),
+    [
+        (None, {"podUID": SCHEDULER_UID}),
+        (NEW, {"podUID": "another"}),
+        (NEW, {"lost": [rfc3339(WALL - 9)]}),
+        (scheduler_pod(deleting=True), {}),
+        (scheduler_pod("terminated", phase="Failed", reason="Evicted"), {}),
+    ],
+)
+def test_a_scheduler_that_is_lost_before_anybody_saw_it_ready_is_lost_all_the_same(
+    scheduler: PodView | None, told: Manifest
+) -> None:
+    begun = attempt(scheduler_uid="")
+    parts = {"scheduler": scheduler, "cluster": job_cluster_view(status={"scheduler": told})}
+    lost(world(job(never_status(begun), pod=NEVER), failed(), **parts), Outcome.SCHEDULER_LOST)
+    lost(world(job(running(begun)), runner(), **parts), Outcome.SCHEDULER_LOST)
+
+
+def test_a_scheduler_lost_before_the_program_started_is_not_the_programs() -> None:
+    told = job_cluster_view(status={"scheduler": {"lost": [rfc3339(WALL - 65)], "podUID": SCHEDULER_UID}})
+    begun = attempt(scheduler_uid="")
+    plan = plan_job(world(job(running(begun)), runner(), cluster=told))
+    assert plan.state.present is not None
+    assert plan.state.present.scheduler_uid == SCHEDULER_UID
+
+
 def test_a_scheduler_that_was_there_before_the_program_started_anew_is_its_scheduler() -> None:
     new = scheduler_pod(uid="another", age=50)
     plan = plan_job(world(job(running()), runner(age=40, restarts=1, last_exit=1), scheduler=new))
@@ -333,10 +380,38 @@ def test_a_scheduler_that_never_answers_is_not_waited_for_longer_than_the_limit(
     assert outcome(plan_job(seen)) is Outcome.PROGRAM_FAILED
 
 
+def test_a_scheduler_that_has_answered_before_is_waited_for_until_its_node_can_be_known_to_be_gone() -> None:
+    of = job(never_status(), pod=NEVER)
+    silent = replace(sign_of_life(age=1), problem="timed out")
+    seen = world(of, failed(ago=VERDICT_SECONDS), roster=silent, heard=True)
+    assert outcome(plan_job(seen)) is None
+    lost(replace(seen, scheduler=scheduler_pod(ready=False)), Outcome.SCHEDULER_LOST)
+    assert outcome(plan_job(world(of, failed(ago=SILENT_SECONDS), roster=silent, heard=True))) is (
+        Outcome.PROGRAM_FAILED
+    )
+
+
 def test_a_program_that_fails_before_it_had_a_scheduler_has_failed() -> None:
     begun = attempt(scheduler_uid="")
     seen = world(job(never_status(begun), pod=NEVER), failed(), scheduler=None)
     assert outcome(plan_job(seen)) is Outcome.PROGRAM_FAILED
+
+
+def test_a_program_that_had_succeeded_when_its_attempt_was_given_up_does_not_run_again() -> None:
+    def late(outcome: Outcome, **parts: Any) -> JobPlan:
+        past = attempt(outcome=outcome, ended=WALL - 2)
+        begun = JobAttempt(2, "j-runner-2", WALL)
+        return plan_job(world(job(running(past, begun)), runner(1, "terminated", **parts), **EMPTY))
+
+    for found in (Outcome.SCHEDULER_LOST, Outcome.CLUSTER_LOST, Outcome.SUSPENDED):
+        plan = late(found)
+        assert plan.state.verdict is not None
+        assert plan.state.verdict.reason is Reason.COMPLETED
+        assert [past.outcome for past in plan.state.attempts] == [Outcome.SUCCEEDED]
+    told_to_stop = late(Outcome.SCHEDULER_LOST, phase="Failed", reason="DeadlineExceeded", limit=1)
+    assert told_to_stop.state.verdict is None
+    assert late(Outcome.SUSPENDED, deleting=True).state.verdict is None
+    assert late(Outcome.PROGRAM_FAILED).state.verdict is None
 
 
 # -- what the user limits

@@ -2,8 +2,8 @@
 What the operator does in a namespace that it looks after.
 */}}
 {{- define "dask-operator.operator.rules" -}}
-# Patched to take off the finalizer another operator may have left there. A job makes its cluster, looks at it where the
-# answer to that was lost, and deletes it.
+# Patched to take off the finalizer another operator may have left there. A job makes its cluster, looks at it before
+# it gives it up for lost, and deletes it.
 - apiGroups: [kubernetes.dask.org]
   resources: [daskclusters]
   verbs: [get, list, watch, create, patch, delete]

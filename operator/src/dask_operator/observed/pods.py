@@ -94,6 +94,11 @@ class PodView(ObjectView):
         return self.finished and (self.exit_code == 0 or self.phase == "Succeeded")
 
     @property
+    def ended_well(self) -> bool:
+        """Whether that was its own doing: a Dask process that the platform tells to go ends with exit code 0 too."""
+        return self.succeeded and not self.deleting and not self.disruption
+
+    @property
     def over(self) -> bool:
         """Whether none of its containers, others than the Dask container too, runs or will run again."""
         return self.phase in _OVER

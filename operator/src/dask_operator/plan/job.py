@@ -7,8 +7,9 @@ from dask_operator_api.conditions import Outcome, Reason
 
 from dask_operator.plan import backoff
 from dask_operator.plan.attempts import KEPT, JobAttempt, JobState, Verdict, state_of
-from dask_operator.plan.job_acts import job_acts
-from dask_operator.plan.job_ending import Ending, Undecided, ending, noted
+from dask_operator.plan.job_acts import STOP_NOW, job_acts
+from dask_operator.plan.job_ending import SUCCEEDED, Ending, ending, noted
+from dask_operator.plan.job_scheduler import Undecided
 from dask_operator.plan.job_world import JobObserved, JobPlan
 from dask_operator.plan.world import sooner
 
@@ -53,10 +54,14 @@ def plan_job(seen: JobObserved) -> JobPlan:
 def _advanced(seen: JobObserved, state: JobState) -> _Step:
     """One step further: the present attempt is judged, or the next one is begun when it is time."""
     present = state.present
+    if present is not None:
+        present = noted(seen, present)
+        state = _with_last(state, present)
+    done = _done_before(seen, state)
+    if done is not None:
+        return _Step(done)
     if present is None:
         return _between(seen, state)
-    present = noted(seen, present)
-    state = _with_last(state, present)
     state = replace(state, started=state.started or present.started)
     found = ending(seen, present, _retries(seen, state) is None)
     if not isinstance(found, Ending):
@@ -84,6 +89,30 @@ def _over(seen: JobObserved, state: JobState, present: JobAttempt, end: Ending) 
     if verdict is not None:
         return _Step(replace(state, verdict=verdict))
     return _between(seen, state, may_begin=False)
+
+
+def _done_before(seen: JobObserved, state: JobState) -> JobState | None:
+    """The end of a job whose program had succeeded already when its attempt was given up for lost, or suspended.
+
+    Nothing of an attempt after that has been made yet: first the end of the program before it has to be known.
+    """
+    present = state.present
+    if present is not None and present.cluster_uid:
+        return None
+    past = state.attempts[:-1] if present is not None else state.attempts
+    last = past[-1] if past else None
+    if (
+        last is None
+        or last.outcome is None
+        or not (last.outcome.is_loss or last.outcome is Outcome.SUSPENDED)
+    ):
+        return None
+    pod = seen.runner_of(last)
+    if pod is None or not pod.ended_well or (pod.active_limit == STOP_NOW and pod.phase != "Succeeded"):
+        return None
+    end = Ending(Outcome.SUCCEEDED, SUCCEEDED, last.ended, 0)
+    ended = replace(last, outcome=end.outcome, message=end.message, exit_code=0)
+    return replace(state, attempts=(*past[:-1], ended), verdict=_verdict(seen, state, end))
 
 
 def _between(seen: JobObserved, state: JobState, may_begin: bool = True) -> _Step:

@@ -37,6 +37,8 @@ class JobObserved:
     """Every worker Pod that is labelled with the cluster's name."""
     roster: Roster | None = None
     """What the scheduler said last, in its present life."""
+    heard: bool = False
+    """Whether that scheduler has answered before, in its present life."""
     refused: Refusal | None = None
     now: float = 0.0
     """Monotonic seconds."""

@@ -18,6 +18,7 @@ from dask_operator.plan.world import sooner
 from dask_operator.reconcile.acts import carry_out
 from dask_operator.reconcile.asking import last_words_of_program, stuck
 from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry
+from dask_operator.reconcile.proof import look_afresh, needs_proof
 from dask_operator.status import job_status
 from dask_operator.status.conditions import Problem
 from dask_operator.status.job import WRITTEN_AHEAD
@@ -55,7 +56,10 @@ async def _pass(context: Context, key: Key, job: JobView) -> float | None:
     problem = next((held for held in problems if held.final), problems[0] if problems else None)
     unseen = await _unseen_runner(context, job)
     seen = _observe(context, job, unseen, problem)
-    plan = await _with_logs(context, seen, plan_job(seen))
+    plan = plan_job(seen)
+    if needs_proof(job, plan) and await look_afresh(context, job):
+        return 0.0
+    plan = await _with_logs(context, seen, plan)
     present = plan.state.present
     runner = seen.runner_of(present) if present is not None else None
     trouble, soon = await stuck(context, [runner] if runner is not None else [])
@@ -102,6 +106,7 @@ def _observe(context: Context, job: JobView, unseen: Manifest | None, problem: P
         service=store.services.objects.get(scheduler_at),
         workers=tuple(pod for pod in related if pod.component == labels.WORKER),
         roster=context.desk.roster(scheduler),
+        heard=context.desk.heard(scheduler),
         refused=Refusal(problem.reason, problem.message) if problem is not None and refused else None,
         now=context.clock(),
         wall=context.wall(),
