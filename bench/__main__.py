@@ -2,9 +2,9 @@
 
 import argparse
 
-from bench import api_calls, first_result
+from bench import api_calls, first_result, jobs
 
-BENCHMARKS = {"api-calls": api_calls.run, "first-result": first_result.run}
+BENCHMARKS = {"api-calls": api_calls.run, "first-result": first_result.run, "jobs": jobs.run}
 
 
 def main() -> None:
