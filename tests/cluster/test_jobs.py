@@ -229,6 +229,7 @@ def test_a_job_may_be_deleted_in_every_phase(namespace: str, phase: str) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_the_operator_may_be_killed_in_every_phase(namespace: str, tmp_path: Path) -> None:
     with operator_process(tmp_path) as operator:
         for phase in PHASES:

@@ -3,7 +3,7 @@
 import copy
 from typing import Any, Protocol
 
-from dask_operator.errors import Conflict, NotFound, Uncertain
+from dask_operator.errors import Conflict, NotFound, Refused, Uncertain
 from dask_operator.intake import is_watched
 from dask_operator.kube import Listing
 from dask_operator.plan.drains import rfc3339
@@ -43,6 +43,8 @@ class FakeKube:
         self.crash_after: int | None = None
         self.timeouts: list[bool] = []
         """For the next writes that time out: whether each takes effect."""
+        self.refused: set[tuple[str, str]] = set()
+        """Verb and kind of the writes that are refused as invalid."""
 
     def put(self, kind: str, body: Manifest) -> Manifest:
         self.version += 1
@@ -82,9 +84,11 @@ class FakeKube:
             self.crash_after = None
             raise Crash
 
-    def _write(self) -> bool:
+    def _write(self, verb: str, kind: str) -> bool:
         """Count a write; gives whether its answer gets lost."""
         self._one_call()
+        if (verb, kind) in self.refused:
+            raise Refused("it is invalid", 422, kind)
         outcome = self.timeouts.pop() if self.timeouts else None
         if outcome is False:
             raise Uncertain("timed out")
@@ -97,7 +101,7 @@ class FakeKube:
         return copy.deepcopy(self.objects[(kind, name)])
 
     async def create(self, kind: str, body: Manifest) -> Manifest:
-        lost = self._write()
+        lost = self._write("create", kind)
         if (kind, body["metadata"]["name"]) in self.objects:
             raise Conflict("already exists")
         self._world.check_create(kind, body)
@@ -109,7 +113,7 @@ class FakeKube:
     async def patch(
         self, kind: str, namespace: str, name: str, body: Manifest, subresource: str = ""
     ) -> Manifest:
-        lost = self._write()
+        lost = self._write("patch", kind)
         held = self.objects.get((kind, name))
         if held is None:
             raise NotFound(name)
@@ -134,7 +138,7 @@ class FakeKube:
     async def delete(
         self, kind: str, namespace: str, name: str, uid: str, at_once: bool = False
     ) -> Manifest | None:
-        lost = self._write()
+        lost = self._write("delete", kind)
         body = self.objects.get((kind, name))
         if body is not None and body["metadata"]["uid"] == uid:
             self._world.check_delete(kind, body)

@@ -213,6 +213,13 @@ def test_a_deadline_ends_a_job_that_runs_on() -> None:
     assert [body["metadata"]["name"] for body in world.runners()] == ["j-runner"]
 
 
+def test_a_deadline_in_the_pause_between_two_attempts_is_the_end_of_the_job() -> None:
+    actions: list[Action] = [*UP, ("exit", 1), ("tick", 15)]
+    world = run(_live({"backoffLimit": 5, "activeDeadlineSeconds": 10}, actions, finish=False))
+    assert (world.verdict, outcomes(world)) == ("DeadlineExceeded", ["ProgramFailed"])
+    assert world.status["endTime"] > world.status["attempts"][-1]["endTime"]
+
+
 def test_a_suspended_job_has_nothing_and_says_so_only_then() -> None:
     world = run(_live({}, [*UP, ("suspend", 1)], finish=False))
     assert world.condition("Suspended") == ("False", "Suspending")
@@ -287,6 +294,35 @@ def test_a_runner_waits_for_its_name_and_says_so() -> None:
     world = run(_live({}, begun, finish=False))
     assert world.condition("Complete") == ("False", "NameConflict")
     assert outcomes(live(begun)) == ["RunnerLost", "Succeeded"]
+
+
+@pytest.mark.parametrize(("kind", "reason"), [("Pod", "PodRefused"), ("DaskCluster", "InvalidSpec")])
+def test_what_the_api_server_will_never_take_ends_the_job_and_leaves_nothing(kind: str, reason: str) -> None:
+    async def live() -> JobWorld:
+        world = JobWorld(backoffLimit=3)
+        world.kube.refused.add(("create", kind))
+        world.start_operator()
+        await _act(world, ("tick", 10))
+        return world
+
+    world = run(live())
+    assert (world.verdict, outcomes(world)) == (reason, ["Refused"])
+    assert {kind for kind, _ in world.kube.objects} == {"DaskJob"}
+
+
+def test_a_runner_that_may_not_be_stopped_is_deleted_later_and_the_job_goes_on() -> None:
+    async def live() -> JobWorld:
+        world = await _live({}, UP, finish=False)
+        world.kube.refused.add(("patch", "Pod"))
+        await _act(world, ("delete cluster", 0))
+        await _act(world, ("tick", 110))
+        assert world.alive_runners() == ["j-runner"]
+        await _act(world, ("tick", 30))
+        assert world.alive_runners() == ["j-runner-2"]
+        await _finish(world)
+        return world
+
+    assert outcomes(run(live())) == ["ClusterLost", "Succeeded"]
 
 
 def test_a_resumed_job_begins_with_its_templates_as_they_are_then() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from dask_operator.observed import PodView
+from dask_operator.observed.pods import pod_view
 from dask_operator.plan.attempts import KEPT, JobAttempt, state_of
 from dask_operator.plan.cluster_world import Create, Delete, Patch
 from dask_operator.plan.drains import rfc3339
@@ -21,6 +22,7 @@ from tests.unit.operator.job_worlds import (
     job_body,
     job_cluster_view,
     runner,
+    runner_body,
     scheduler_pod,
     service_of_job,
     sign_of_life,
@@ -412,6 +414,15 @@ def test_a_program_that_had_succeeded_when_its_attempt_was_given_up_does_not_run
     assert told_to_stop.state.verdict is None
     assert late(Outcome.SUSPENDED, deleting=True).state.verdict is None
     assert late(Outcome.PROGRAM_FAILED).state.verdict is None
+
+
+def test_a_runner_whose_labels_somebody_took_away_gets_them_back() -> None:
+    body = runner_body()
+    body["metadata"]["labels"] = {"team": "blue"}
+    [act] = plan_job(world(job(running()), pod_view(body))).acts
+    assert isinstance(act, Patch)
+    labels = {"dask.org/cluster-name": "j", "dask.org/component": "job-runner"}
+    assert act.body == {"metadata": {"uid": "runner-uid-1", "labels": labels}}
 
 
 # -- what the user limits

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from dask_operator_api import labels
 from dask_operator_api.conditions import Outcome
 from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import section
@@ -45,7 +46,7 @@ def job_acts(seen: JobObserved, state: JobState) -> JobActs:
     cluster, keep_left = _cluster(seen, state)
     made, waits_for = _made(seen, state)
     return JobActs(
-        acts=(*runners.acts, *cluster, *forced, *made),
+        acts=(*_relabelled(seen), *runners.acts, *cluster, *forced, *made),
         again=sooner(ttl_left, later, runners.again, keep_left),
         waits_for=waits_for,
     )
@@ -141,6 +142,16 @@ def _runners(seen: JobObserved, state: JobState) -> JobActs:
     return _joined(_past_runner(seen, state, pod, attempts.get(pod.name)) for pod in past)
 
 
+def _relabelled(seen: JobObserved) -> list[Act]:
+    """Runners without their labels get them back: by those the watches select."""
+    wanted = {labels.CLUSTER_NAME: seen.job.name, labels.COMPONENT: labels.JOB_RUNNER}
+    return [
+        Patch("Pod", pod.name, {"metadata": {"uid": pod.uid, "labels": wanted}}, "its labels were edited")
+        for pod in seen.runners
+        if (pod.cluster, pod.component) != (seen.job.name, labels.JOB_RUNNER)
+    ]
+
+
 def _past_runner(seen: JobObserved, state: JobState, pod: PodView, attempt: JobAttempt | None) -> JobActs:
     """A runner of an attempt that has ended stays there for its log, and nothing in it runs."""
     if pod.deleting:
@@ -156,18 +167,18 @@ def _past_runner(seen: JobObserved, state: JobState, pod: PodView, attempt: JobA
         return JobActs(again=pod.end.at + LINGER_SECONDS - seen.wall)
     if not pod.node or (pod.end is None and not pod.running):
         return _deleted(pod, "it has not started, and is not to")
-    if pod.active_limit != STOP_NOW:
-        stop = {"metadata": {"uid": pod.uid}, "spec": {"activeDeadlineSeconds": STOP_NOW}}
-        return JobActs((Patch("Pod", pod.name, stop, "its attempt has ended"),), STOP_NOW)
     return _stopping(seen, state, pod, attempt)
 
 
 def _stopping(seen: JobObserved, state: JobState, pod: PodView, attempt: JobAttempt) -> JobActs:
     """A node that does not end a Pod in its time may do so when it is deleted, and else that is forced."""
+    stop = {"metadata": {"uid": pod.uid}, "spec": {"activeDeadlineSeconds": STOP_NOW}}
+    told = pod.active_limit == STOP_NOW
+    patch: tuple[Act, ...] = () if told else (Patch("Pod", pod.name, stop, "its attempt has ended"),)
     grace = state.template.pod.get("terminationGracePeriodSeconds")
     patience = (DEFAULT_GRACE_SECONDS if grace is None else float(grace)) + OVERDUE_SECONDS + LINGER_SECONDS
     left = attempt.ended + patience - seen.wall
-    return JobActs(again=left) if left > 0 else _deleted(pod, "its node has not stopped it")
+    return JobActs(patch, left) if left > 0 else _deleted(pod, "its node has not stopped it")
 
 
 def _deleted(pod: PodView, why: str) -> JobActs:

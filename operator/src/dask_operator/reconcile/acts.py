@@ -30,7 +30,7 @@ async def carry_out(
         try:
             await _act(context, about, item)
         except Refused as error:
-            error.kind = item.kind
+            error.kind, error.creating = item.kind, isinstance(item, Create)
             raise
 
     refused = {problem.kind for problem in problems}

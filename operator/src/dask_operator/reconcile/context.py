@@ -111,7 +111,7 @@ class Context:
         """Remember a refusal, and tell it in an Event, unless everything there is about to go anyway."""
         if not error.is_terminating:
             self.recorder.tell(about, _reason(reason, error), str(error), warning=True)
-        final = error.status in _FINAL and not isinstance(error, NameTaken)
+        final = error.creating and error.status in _FINAL and not isinstance(error, NameTaken)
         problem = Problem(_reason(reason, error), str(error), error.kind, final)
         remembered = _Remembered(problem, generations, self.clock() + _pause(error))
         self._problems.setdefault(key, {})[error.kind] = remembered

@@ -36,7 +36,7 @@ class Problem:
     kind: str = ""
     """The kind of the object that it was about; empty where that is not known."""
     final: bool = False
-    """Whether the answer can only change with the object that it was about."""
+    """Whether the object can never be made as it is."""
 
 
 def merged(status: Manifest, wanted: Iterable[Condition], generation: int, wall: float) -> list[Manifest]:

@@ -1,6 +1,6 @@
 """The status of a job."""
 
-from dask_operator_api.conditions import TROUBLE, ConditionType, JobPhase, Reason, known_reason
+from dask_operator_api.conditions import TROUBLE, ConditionType, JobPhase, Outcome, Reason, known_reason
 from dask_operator_api.manifests import Manifest, items
 
 from dask_operator.desired.digests import digest
@@ -45,8 +45,10 @@ def _end_time(state: JobState) -> str | None:
     """When the program ended, or the job was given up."""
     if state.verdict is None:
         return None
-    last = state.last
-    return rfc3339(last.ended if last is not None and last.ended else state.verdict.at)
+    last, at = state.last, state.verdict.at
+    late = state.verdict.reason is Reason.DEADLINE_EXCEEDED
+    between = last is None or (late and last.outcome is not Outcome.DEADLINE_EXCEEDED)
+    return rfc3339(at if between or last is None or not last.ended else last.ended)
 
 
 def _phase(seen: JobObserved, state: JobState) -> JobPhase:
