@@ -142,7 +142,7 @@ def test_a_lost_runner_and_a_lost_scheduler_begin_another_attempt_and_do_not_cou
     eventually(
         "it to be connected", lambda: "connected" in kubectl("logs", "robbed-runner-2", "-n", namespace)
     )
-    kubectl("delete", "pod", "robbed-scheduler", "-n", namespace, "--wait=false", "--now")
+    kubectl("delete", "pod", "robbed-scheduler", "-n", namespace, "--wait=false")
     _running(namespace, "robbed", 3)
     item = job(namespace, "robbed")
     assert outcomes(item) == ["RunnerLost", "SchedulerLost", ""]
