@@ -6,8 +6,10 @@ from dask_operator.observed import ClusterView, JobView, PodView, Roster, Servic
 from dask_operator.observed.objects import cluster_view, job_view, service_view
 from dask_operator.observed.pods import pod_view
 from dask_operator.plan.attempts import JobAttempt
+from dask_operator.plan.cluster_world import Create, Delete, Patch
 from dask_operator.plan.drains import rfc3339
-from dask_operator.plan.job_world import JobObserved
+from dask_operator.plan.job_world import JobObserved, JobPlan
+from dask_operator_api.conditions import Outcome
 from dask_operator_api.manifests import Manifest
 
 from tests.unit.operator.worlds import NOW, WALL, cluster_body, owned_by
@@ -178,3 +180,42 @@ def world(of: JobView, *runners: PodView, **parts: Any) -> JobObserved:
         now=NOW,
         wall=parts.get("wall", WALL),
     )
+
+
+# -- what a plan says
+
+EMPTY: dict[str, Any] = {"cluster": None, "scheduler": None, "service": None}
+NEVER: dict[str, Any] = {"restartPolicy": "Never"}
+
+
+def running(*attempts: JobAttempt, **spec: Any) -> Manifest:
+    """The status of a job with these attempts."""
+    return status_of(*(attempts or (attempt(),)), **spec)
+
+
+def never_status(*attempts: JobAttempt) -> Manifest:
+    """The same of a job whose program is not started again in its Pod."""
+    status = running(*attempts)
+    status["template"]["job"]["spec"]["restartPolicy"] = "Never"
+    return status
+
+
+def created(plan: JobPlan) -> list[str]:
+    return [f"{act.kind} {act.body['metadata']['name']}" for act in plan.acts if isinstance(act, Create)]
+
+
+def deleted(plan: JobPlan) -> list[str]:
+    return [f"{act.kind} {act.view.name}" for act in plan.acts if isinstance(act, Delete)]
+
+
+def stopped(plan: JobPlan) -> list[str]:
+    return [act.name for act in plan.acts if isinstance(act, Patch)]
+
+
+def outcome(plan: JobPlan) -> Outcome | None:
+    assert plan.state.last is not None
+    return plan.state.last.outcome
+
+
+def failed(**parts: Any) -> PodView:
+    return runner(1, "terminated", exit_code=1, **parts)
