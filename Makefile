@@ -58,6 +58,8 @@ images: ## Build the images and hand them to the cluster
 		--input api --input operator --input uv.lock --input pyproject.toml > build/image-operator
 	$(LOCALCLUSTER) image localhost/dask:dev --file examples/dask-image/Dockerfile \
 		--input uv.lock --input pyproject.toml > build/image-dask
+	$(LOCALCLUSTER) image localhost/flights-training:dev --file examples/training-image/Dockerfile \
+		--input uv.lock --input pyproject.toml --input examples/train.py > build/image-training
 
 .PHONY: test-needs
 test-needs: $(UV) ## What only tests need: a browser, another client of the same API, an image with clients in it

@@ -12,8 +12,7 @@ from dask_operator_client.background import LoopThread
 from dask_operator_client.forward import HOST, PortForward, Stream
 from dask_operator_client.kube import Kube
 
-from bench.cluster import apply, kubectl, namespace, until
-from bench.first_result import dask_image
+from bench.cluster import apply, dask_image, kubectl, namespace, until
 
 MEGABYTES = 200
 ROUNDS = 3

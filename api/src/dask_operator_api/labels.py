@@ -10,6 +10,7 @@ WORKER_GROUP_NAME = "dask.org/workergroup-name"
 
 SCHEDULER = "scheduler"
 WORKER = "worker"
+JOB_RUNNER = "job-runner"
 
 OWN_PREFIX = "kubernetes.dask.org/"
 CLUSTER_UID = f"{OWN_PREFIX}cluster-uid"
@@ -34,6 +35,13 @@ user takes away is taken away there too."""
 CLUSTER_IMAGE = f"{OWN_PREFIX}cluster-image"
 """Annotation on a scheduler Pod: ``spec.image`` of its cluster when it was made. Workers keep to it, so that a
 cluster changes its image as a whole."""
+
+ATTEMPT = f"{OWN_PREFIX}attempt"
+"""Annotation on the DaskCluster and the runner Pod of a job: the number of the attempt that they were made for."""
+
+FROM_SPEC = f"{OWN_PREFIX}from-spec"
+"""Annotation on a worker group or an autoscaler: it was made from its cluster's spec, and goes when it is no more
+in there."""
 
 RESTART = f"{OWN_PREFIX}restart"
 """Annotation on a DaskCluster: a new value has the scheduler replaced at once. On a scheduler Pod: the value that it

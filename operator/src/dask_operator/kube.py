@@ -25,7 +25,7 @@ from dask_operator.pace import Pace
 REQUEST_SECONDS = 15.0
 LIST_SECONDS = 60.0
 LOG_SECONDS = 3.0
-LOG_BYTES = 4096
+LOG_BYTES = 16384
 LIST_CHUNK = 500
 CONNECTIONS = 64
 
@@ -34,6 +34,8 @@ FIELD_MANAGER = "dask-operator"
 _PATHS = {
     Kind.CLUSTER.value: (f"/apis/{GROUP}/{VERSION}", Kind.CLUSTER.plural),
     Kind.WORKER_GROUP.value: (f"/apis/{GROUP}/{VERSION}", Kind.WORKER_GROUP.plural),
+    Kind.JOB.value: (f"/apis/{GROUP}/{VERSION}", Kind.JOB.plural),
+    Kind.AUTOSCALER.value: (f"/apis/{GROUP}/{VERSION}", Kind.AUTOSCALER.plural),
     "Pod": ("/api/v1", "pods"),
     "Service": ("/api/v1", "services"),
     "Event": ("/api/v1", "events"),

@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 from dask_operator_api.conditions import Reason
 from dask_operator_api.manifests import Manifest, items, section
 
+from dask_operator.desired.owner import Owner
 from dask_operator.errors import ApiError, Refused, TryAgain
 from dask_operator.intake import Intake
 from dask_operator.kube import Kube
-from dask_operator.observed import ClusterView, GroupView, ObjectView, PodView, Roster
+from dask_operator.observed import ObjectView, PodView, Roster
 from dask_operator.plan.cluster_world import Defaults
 from dask_operator.plan.leftovers import Leftover
 from dask_operator.plan.pulse import Pulse
@@ -74,7 +75,7 @@ class Context:
     def refuse(
         self,
         key: Key,
-        about: ClusterView | GroupView,
+        about: Owner,
         generations: tuple[int, ...],
         reason: Reason,
         error: Refused,
@@ -124,12 +125,15 @@ class Context:
         self.cleared = {leftover: at for leftover, at in self.cleared.items() if at > limit}
 
     async def write_status(
-        self, key: Key, view: ClusterView | GroupView, wanted: Manifest, urgent: bool = False
+        self, key: Key, view: Owner, wanted: Manifest, urgent: bool = False, exact: bool = False
     ) -> float | None:
         """Make the status what is wanted, if it differs.
 
         While only numbers change on their way to what is wanted, it is written every few seconds, unless
         ``urgent``: then gives the seconds until it may be written.
+
+        Raises:
+            Conflict: with ``exact``, the object is not what ``view`` says any more.
         """
         if all(view.status.get(name) == value for name, value in wanted.items()):
             return None
@@ -138,7 +142,8 @@ class Context:
             return wait
         for reason, message in news(view.status, wanted):
             self.recorder.tell(view, reason, message, warning=True)
-        body = {"metadata": {"uid": view.uid}, "status": wanted}
+        version = {"resourceVersion": str(view.version)} if exact else {}
+        body = {"metadata": {"uid": view.uid, **version}, "status": wanted}
         answer = await self.kube.patch(key.kind, view.namespace, view.name, body, "status")
         self._written[key] = self.clock()
         self.intake.saw(key.kind, answer)
