@@ -60,6 +60,17 @@ images: ## Build the images and hand them to the cluster
 		--input api --input autoscaler --input uv.lock --input pyproject.toml > build/image-autoscaler
 	$(LOCALCLUSTER) image localhost/dask:dev --file examples/dask-image/Dockerfile \
 		--input uv.lock --input pyproject.toml > build/image-dask
+	$(LOCALCLUSTER) image localhost/flights-training:dev --file examples/training-image/Dockerfile \
+		--input uv.lock --input pyproject.toml --input examples/train.py > build/image-training
+
+.PHONY: test-needs
+test-needs: $(UV) ## What only tests need: a browser, another client of the same API, an image with clients in it
+	@mkdir -p build
+	$(LOCALCLUSTER) browser
+	UV_PROJECT_ENVIRONMENT=build/incumbent $(UV) sync --quiet --frozen --only-group incumbent --python "$$(command -v $(PYTHON))"
+	$(LOCALCLUSTER) image localhost/dask-tests:dev --file tests/support/image/Dockerfile \
+		--input tests/support/image --input api --input python-client --input uv.lock --input pyproject.toml \
+		> build/image-tests
 
 .PHONY: plugin-image
 plugin-image: images ## Build the operator's image with the example plugin in it, and hand it to the cluster
@@ -87,16 +98,16 @@ test-unit: check ## The checks and the tests that run anywhere
 	@pytest -q -n auto --dist worksteal $(UNIT)
 
 .PHONY: test
-test: test-unit cluster tools install ## Every test, on the cluster too
+test: test-unit cluster tools install test-needs ## Every test, on the cluster too
 	@./tests/on-the-cluster tests/chart tests/cluster
 
 .PHONY: test-namespaced
 test-namespaced: export WATCH_NAMESPACES = $(addprefix dask-tests-,0 1 2 3 4 5)
-test-namespaced: cluster tools install ## The tests on the cluster, with an operator that looks after some namespaces only
+test-namespaced: cluster tools install test-needs ## The tests on the cluster, with an operator that looks after some namespaces only
 	@./tests/on-the-cluster
 
 .PHONY: test-all
-test-all: test-unit cluster tools install ## Every test, the long ones too
+test-all: test-unit cluster tools install test-needs ## Every test, the long ones too
 	@./tests/on-the-cluster --slow tests/chart tests/cluster
 
 .PHONY: bench

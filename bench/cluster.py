@@ -30,6 +30,15 @@ def kubectl(*arguments: str, stdin: str = "") -> str:
     return done.stdout
 
 
+def dask_image() -> str:
+    """The image that the operator uses where nobody names one."""
+    deployment = json.loads(
+        kubectl("get", "deployment", "dask-operator", "-n", "dask-operator", "-o", "json")
+    )
+    env = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
+    return str(next(item["value"] for item in env if item["name"] == "DASK_OPERATOR_DEFAULT_IMAGE"))
+
+
 def apply(namespace: str, *objects: Tree) -> None:
     """Apply objects, all in one call."""
     kubectl("apply", "-n", namespace, "-f", "-", stdin="\n---\n".join(json.dumps(item) for item in objects))

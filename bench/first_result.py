@@ -1,6 +1,5 @@
 """Seconds from nothing to the first result: a KubeCluster of 2 workers against bare Pods."""
 
-import json
 import logging
 import time
 import warnings
@@ -11,7 +10,7 @@ from typing import Any
 from dask_operator_client import KubeCluster, session  # noqa: F401 - imported before the clock starts
 from distributed import Client
 
-from bench.cluster import apply, kubectl, namespace, until
+from bench.cluster import apply, dask_image, kubectl, namespace, until
 
 ROUNDS = 5
 WORKERS = 2
@@ -21,22 +20,13 @@ def run() -> Iterator[str]:
     """Both, one after the other, several times; the median of the differences counts."""
     logging.getLogger("distributed").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", "Mismatched versions found")
-    image = _dask_image()
+    image = dask_image()
     differences = []
     for number in range(1, ROUNDS + 1):
         bare, ours = _bare(image), _ours()
         differences.append(ours - bare)
         yield f"round {number}: bare Pods {bare:.1f} s, KubeCluster {ours:.1f} s, {ours / bare:.2f} times as long"
     yield f"median: KubeCluster takes {median(differences):+.1f} s compared with bare Pods"
-
-
-def _dask_image() -> str:
-    """The image that the operator uses where nobody names one."""
-    deployment = json.loads(
-        kubectl("get", "deployment", "dask-operator", "-n", "dask-operator", "-o", "json")
-    )
-    env = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
-    return str(next(item["value"] for item in env if item["name"] == "DASK_OPERATOR_DEFAULT_IMAGE"))
 
 
 def _ours() -> float:

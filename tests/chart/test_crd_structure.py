@@ -19,6 +19,10 @@ POD_OWNED = {
     "worker.spec.containers[0]",
     "worker.resources",
     "worker.env[0].valueFrom",
+    "workerGroups[0].worker.spec",
+    "workerGroups[0].worker.spec.containers[0]",
+    "workerGroups[0].worker.resources",
+    "workerGroups[0].worker.env[0].valueFrom",
 }
 """Where Kubernetes owns the fields of a cluster's spec, and the schema takes any."""
 
@@ -103,4 +107,5 @@ def test_every_default_is_one_the_schema_takes(crds: dict[str, Tree], kind: str)
     by_name = {name.rsplit(".", 1)[-1]: value for name, value in given.items()}
     known = {"replicas": 1, "drainTimeoutSeconds": 600, "idleTimeout": 0, "scheduler": {}, "worker": {}}
     known |= {"interval": 5, "targetDuration": 5, "suspend": False, "dryRun": False}
+    known["timeoutSeconds"] = 3600
     assert by_name.items() <= {**known, "restartPolicy": "OnFailure"}.items()

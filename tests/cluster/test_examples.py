@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+from tests.support.jobs import ended, only_left
 from tests.support.kubectl import KUBECONFIG, KUBECTL, ROOT, kubectl
 
 
@@ -23,3 +24,10 @@ def test_the_flights_are_analysed_and_no_result_is_computed_again_while_workers_
     assert done.returncode == 0, done.stdout + done.stderr
     assert "336,776 flights" in done.stdout
     assert "0 computed again" in done.stdout
+
+
+def test_a_classifier_is_trained_by_a_job(namespace: str) -> None:
+    kubectl("apply", "-n", namespace, "-f", str(ROOT / "examples" / "training-job.yaml"))
+    ended(namespace, "flights-training", "Complete", "Completed", 240)
+    assert "area under the curve" in kubectl("logs", "flights-training-runner", "-n", namespace)
+    only_left(namespace, "flights-training-runner")

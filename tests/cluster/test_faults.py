@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -11,10 +11,11 @@ import pytest
 from tests.support import namespaces
 from tests.support.fault_proxy import FaultProxy, fault_proxy
 from tests.support.fault_sweep import Report, all_cases, sweep
+from tests.support.job_scenario import JOB_STEPS
 from tests.support.kill_sweep import Kills, kill_again_and_again
 from tests.support.kubectl import eventually
 from tests.support.operator_process import OperatorProcess, operator_process
-from tests.support.scenario import Life
+from tests.support.scenario import STEPS, Life, Step
 from tests.support.stub_schedulers import stub_schedulers
 
 # What a failing call comes to is the same wherever the operator may work.
@@ -23,7 +24,15 @@ pytestmark = [
     pytest.mark.skipif(bool(namespaces.WATCHED), reason="it uses dozens of namespaces of its own"),
 ]
 
-WATCHED = ("daskclusters", "daskworkergroups", "pods", "services", "poddisruptionbudgets")
+WATCHED = (
+    "daskclusters",
+    "daskworkergroups",
+    "daskjobs",
+    "daskautoscalers",
+    "pods",
+    "services",
+    "poddisruptionbudgets",
+)
 
 EACH_WATCHED = [pytest.param((resource,), marks=pytest.mark.slow) for resource in WATCHED]
 
@@ -71,13 +80,22 @@ def test_any_one_call_may_fail_in_any_way(stage: Stage, sample: int | None) -> N
     assert len(report.not_met) <= len(report.lives) / 4, f"too few calls came: {report.not_met}"
 
 
-async def _sweep(stage: Stage, sample: int | None) -> tuple[Report, int]:
-    async with sweep(stage.proxy, LANES) as running:
+async def _sweep(stage: Stage, sample: int | None, steps: Sequence[Step] = STEPS) -> tuple[Report, int]:
+    async with sweep(stage.proxy, LANES, steps) as running:
         points = await running.points(DRY_RUNS)
         cases = all_cases(points)
         if sample is not None:
             cases = random.Random(SEED).sample(cases, sample)
         return await running.cases(cases), len(points)
+
+
+@by_itself
+@pytest.mark.parametrize("sample", [16, pytest.param(None, marks=pytest.mark.slow, id="all")])
+def test_any_one_call_may_fail_in_any_way_in_the_life_of_a_job(stage: Stage, sample: int | None) -> None:
+    report, points = asyncio.run(_sweep(stage, sample, JOB_STEPS))
+    print(_summary(report, points))
+    assert not report.failures, report.told(stage.operator.log)
+    assert len(report.not_met) <= len(report.lives) / 4, f"too few calls came: {report.not_met}"
 
 
 @by_itself

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from .api_server import ApiServer, path_of
 from .exactness import late
 from .fault_proxy import FaultProxy
 from .faults import Fault, faults_of
-from .scenario import Life, live, prepare
+from .scenario import STEPS, Life, Step, live, prepare
 from .worlds import Worlds
 
 STEP_SECONDS = 60.0
@@ -65,8 +65,17 @@ class Report:
 class Sweep:
     """Runs lives, a few at a time. Make it with :func:`sweep`."""
 
-    def __init__(self, api: ApiServer, worlds: Worlds, proxy: FaultProxy, prefix: str, lanes: int) -> None:
+    def __init__(
+        self,
+        api: ApiServer,
+        worlds: Worlds,
+        proxy: FaultProxy,
+        prefix: str,
+        lanes: int,
+        steps: Sequence[Step] = STEPS,
+    ) -> None:
         self.proxy = proxy
+        self._steps = steps
         self._api = api
         self._worlds = worlds
         self._prefix = prefix
@@ -90,7 +99,7 @@ class Sweep:
                 arm(life.namespace)
             self._under_way.add(life.namespace)
             try:
-                return await live(self._api, self._worlds, life, limit, before)
+                return await live(self._api, self._worlds, life, limit, before, self._steps)
             finally:
                 self._under_way.discard(life.namespace)
 
@@ -153,14 +162,14 @@ class Sweep:
 
 
 @asynccontextmanager
-async def sweep(proxy: FaultProxy, lanes: int) -> AsyncIterator[Sweep]:
-    """A sweep in namespaces of its own, which go at its end."""
+async def sweep(proxy: FaultProxy, lanes: int, steps: Sequence[Step] = STEPS) -> AsyncIterator[Sweep]:
+    """A sweep in namespaces of its own, which go at its end; by default, over the life of a cluster."""
     prefix = f"faults-{secrets.token_hex(3)}-"
     async with ApiServer() as api:
         worlds, listed = Worlds(api, prefix), asyncio.Event()
         following = asyncio.create_task(worlds.follow(listed.set))
         await _first(listed.wait(), following)
-        running = Sweep(api, worlds, proxy, prefix, lanes)
+        running = Sweep(api, worlds, proxy, prefix, lanes, steps)
         try:
             yield running
             if following.done():

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from .api_server import MERGE, ApiServer, path_of
@@ -22,7 +22,12 @@ class Step:
 
     name: str
     act: Callable[[ApiServer, str], Awaitable[None]]
-    wanted: Wanted | None
+    wrong: Callable[[World], Iterable[str]]
+    """What is not yet as it should be then."""
+
+
+def _exactly(wanted: Wanted | None) -> Callable[[World], Iterable[str]]:
+    return lambda world: wrong(world, wanted)
 
 
 class Wrong(AssertionError):
@@ -74,12 +79,12 @@ def _steps() -> tuple[Step, ...]:
     both = {DEFAULT: 2, MORE: 2}
     edited = Wanted(both, {DEFAULT: 6, MORE: 2}, greeting="hello")
     return (
-        Step("create", _create, Wanted({DEFAULT: 2}, {DEFAULT: 2})),
-        Step("scale up", _scale(4), Wanted({DEFAULT: 4}, {DEFAULT: 4})),
-        Step("scale down", _scale(2), Wanted({DEFAULT: 2}, {DEFAULT: 4})),
-        Step("add group", _add_group, Wanted(both, {DEFAULT: 4, MORE: 2})),
-        *([Step("change template", _edit_template, edited)] if ROLLS_OVER else []),
-        Step("delete", _delete, None),
+        Step("create", _create, _exactly(Wanted({DEFAULT: 2}, {DEFAULT: 2}))),
+        Step("scale up", _scale(4), _exactly(Wanted({DEFAULT: 4}, {DEFAULT: 4}))),
+        Step("scale down", _scale(2), _exactly(Wanted({DEFAULT: 2}, {DEFAULT: 4}))),
+        Step("add group", _add_group, _exactly(Wanted(both, {DEFAULT: 4, MORE: 2}))),
+        *([Step("change template", _edit_template, _exactly(edited))] if ROLLS_OVER else []),
+        Step("delete", _delete, _exactly(None)),
     )
 
 
@@ -87,7 +92,12 @@ STEPS = _steps()
 
 
 async def live(
-    api: ApiServer, worlds: Worlds, life: Life, limit: float, before: Callable[[str], None] | None = None
+    api: ApiServer,
+    worlds: Worlds,
+    life: Life,
+    limit: float,
+    before: Callable[[str], None] | None = None,
+    steps: Sequence[Step] = STEPS,
 ) -> Life:
     """Go through all steps in a namespace that is there and empty; a failure stands in what is given back.
 
@@ -97,10 +107,11 @@ async def live(
         life: the namespace; is filled in.
         limit: seconds for each step.
         before: is told each step's name before it.
+        steps: what is done; by default, the life of a cluster.
     """
     world = worlds.of(life.namespace)
     try:
-        for step in STEPS:
+        for step in steps:
             if before is not None:
                 await asyncio.to_thread(before, step.name)
             began = time.monotonic()
@@ -116,7 +127,7 @@ async def _right(world: World, step: Step, limit: float) -> None:
     deadline = time.monotonic() + limit
     while True:
         world.news.clear()
-        problems = wrong(world, step.wanted)
+        problems = list(step.wrong(world))
         if not problems:
             break
         try:

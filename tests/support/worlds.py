@@ -8,8 +8,14 @@ from dataclasses import dataclass, field
 from .api_server import ApiServer, path_of
 from .kubectl import Tree
 
-PLURALS = ("daskclusters", "daskworkergroups", "services", "pods")
-_OURS = {"daskclusters": "", "daskworkergroups": "", "services": "dask.org/cluster-name", "pods": ""}
+PLURALS = ("daskjobs", "daskclusters", "daskworkergroups", "services", "pods")
+_OURS = {
+    "daskjobs": "",
+    "daskclusters": "",
+    "daskworkergroups": "",
+    "services": "dask.org/cluster-name",
+    "pods": "",
+}
 
 
 @dataclass(frozen=True)

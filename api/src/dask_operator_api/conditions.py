@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class ConditionType(StrEnum):
-    """A condition of a DaskCluster, DaskWorkerGroup or DaskAutoscaler."""
+    """A condition of a DaskCluster, DaskWorkerGroup, DaskJob or DaskAutoscaler."""
 
     READY = "Ready"
     """DaskCluster: a client can connect. DaskWorkerGroup: every wanted worker Pod is Ready."""
@@ -16,6 +16,14 @@ class ConditionType(StrEnum):
     """Workers are to go, and cannot without losing results."""
     RESTART_PENDING = "RestartPending"
     """DaskCluster: the scheduler was edited, and the running one has not been replaced yet."""
+    COMPLETE = "Complete"
+    """DaskJob: the program has ended with exit code 0. While it is False, its reason says how far the job is."""
+    FAILED = "Failed"
+    """DaskJob: it has ended otherwise, and nothing is tried any more."""
+    SUSPENDED = "Suspended"
+    """DaskJob: it is suspended, and nothing of it runs."""
+    EDIT_IGNORED = "EditIgnored"
+    """DaskJob: the Pod templates were edited after the start, which changes nothing."""
     ABLE_TO_SCALE = "AbleToScale"
     """DaskAutoscaler: there is a group that it may scale."""
     SCALING_ACTIVE = "ScalingActive"
@@ -40,6 +48,24 @@ class Reason(StrEnum):
     ROLLING_OUT = "RollingOut"
     CONTAINER_CREATING = "ContainerCreating"
     SCHEDULER_CHANGED = "SchedulerChanged"
+    # jobs
+    COMPLETED = "Completed"
+    NOT_FAILED = "NotFailed"
+    NOT_SUSPENDED = "NotSuspended"
+    JOB_SUSPENDED = "JobSuspended"
+    SUSPENDING = "Suspending"
+    CLEARING_AWAY = "ClearingAway"
+    CLUSTER_STARTING = "ClusterStarting"
+    WAITING_FOR_WORKERS = "WaitingForWorkers"
+    RUNNER_STARTING = "RunnerStarting"
+    PROGRAM_RUNNING = "ProgramRunning"
+    PROGRAM_ENDED = "ProgramEnded"
+    RETRYING = "Retrying"
+    STARTED_BEFORE = "StartedBefore"
+    PROGRAM_FAILED = "ProgramFailed"
+    BACKOFF_LIMIT_EXCEEDED = "BackoffLimitExceeded"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    START_TIMEOUT = "StartTimeout"
     # waiting for somebody else
     CLUSTER_NOT_FOUND = "ClusterNotFound"
     NAME_CONFLICT = "NameConflict"
@@ -100,6 +126,10 @@ TROUBLE = frozenset(
         Reason.EVICTED,
         Reason.POD_FAILED,
         Reason.SCHEDULER_LOST,
+        Reason.PROGRAM_FAILED,
+        Reason.BACKOFF_LIMIT_EXCEEDED,
+        Reason.DEADLINE_EXCEEDED,
+        Reason.START_TIMEOUT,
     }
 )
 """Reasons that somebody should hear of: each is told in an Event too."""
@@ -117,3 +147,35 @@ class Phase(StrEnum):
     PENDING = "Pending"
     RUNNING = "Running"
     ERROR = "Error"
+
+
+class JobPhase(StrEnum):
+    """``status.jobStatus`` of a DaskJob: a summary for people and for existing clients."""
+
+    CREATED = "JobCreated"
+    CLUSTER_CREATED = "ClusterCreated"
+    RUNNING = "Running"
+    SUCCESSFUL = "Successful"
+    FAILED = "Failed"
+
+
+class Outcome(StrEnum):
+    """How an attempt of a DaskJob ended."""
+
+    SUCCEEDED = "Succeeded"
+    PROGRAM_FAILED = "ProgramFailed"
+    """The program's own failure: the only one that ``backoffLimit`` counts."""
+    RUNNER_LOST = "RunnerLost"
+    """Its Pod was deleted or evicted, or its node is gone."""
+    SCHEDULER_LOST = "SchedulerLost"
+    CLUSTER_LOST = "ClusterLost"
+    SUSPENDED = "Suspended"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    START_TIMEOUT = "StartTimeout"
+    REFUSED = "Refused"
+    """The API server will never take its Pod or its cluster."""
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether the platform took away what the attempt needed."""
+        return self in (Outcome.RUNNER_LOST, Outcome.SCHEDULER_LOST, Outcome.CLUSTER_LOST)

@@ -10,6 +10,7 @@ WORKER_GROUP_NAME = "dask.org/workergroup-name"
 
 SCHEDULER = "scheduler"
 WORKER = "worker"
+JOB_RUNNER = "job-runner"
 
 OWN_PREFIX = "kubernetes.dask.org/"
 CLUSTER_UID = f"{OWN_PREFIX}cluster-uid"
@@ -35,9 +36,27 @@ CLUSTER_IMAGE = f"{OWN_PREFIX}cluster-image"
 """Annotation on a scheduler Pod: ``spec.image`` of its cluster when it was made. Workers keep to it, so that a
 cluster changes its image as a whole."""
 
+ATTEMPT = f"{OWN_PREFIX}attempt"
+"""Annotation on the DaskCluster and the runner Pod of a job: the number of the attempt that they were made for."""
+
+FROM_SPEC = f"{OWN_PREFIX}from-spec"
+"""Annotation on a worker group or an autoscaler: it was made from its cluster's spec, and goes when it is no more
+in there."""
+
 RESTART = f"{OWN_PREFIX}restart"
 """Annotation on a DaskCluster: a new value has the scheduler replaced at once. On a scheduler Pod: the value that it
 was made under."""
+
+CREATION = f"{OWN_PREFIX}creation"
+"""Annotation on a DaskCluster: a word drawn by the client that created it, which so knows its own again even if the
+answer to its request was lost."""
+
+HEARTBEAT = f"{OWN_PREFIX}heartbeat"
+"""Annotation on a DaskCluster: rewritten with another value, the time in RFC 3339, for as long as its client lives."""
+
+TIME_TO_LIVE = f"{OWN_PREFIX}time-to-live"
+"""Annotation on a DaskCluster: seconds for which :data:`HEARTBEAT` may stay the same before the operator deletes the
+cluster. A cluster without it is never missed."""
 
 SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
 """Annotation that keeps the node autoscaler from moving a Pod."""

@@ -50,9 +50,14 @@ def worker_pod_name(group: str, group_uid: str, index: int) -> str:
     return f"{group}-worker-{digest[:10]}"
 
 
-def runner_name(job: str) -> str:
-    """The name of the Pod that runs the program of a DaskJob."""
-    return f"{job}-runner"
+def runner_name(job: str, attempt: int = 1) -> str:
+    """The name of the Pod that runs the program of a DaskJob in its attempt of that number."""
+    return f"{job}-runner" if attempt == 1 else f"{job}-runner-{attempt}"
+
+
+def extra_group_name(cluster: str, name: str) -> str:
+    """The name of the worker group that ``spec.workerGroups`` of a cluster calls ``name``."""
+    return f"{cluster}-{name}"
 
 
 def scheduler_host(cluster: str, namespace: str) -> str:

@@ -79,6 +79,23 @@ class WorkerSpec:
 
 
 @dataclass(frozen=True)
+class GroupInSpec:
+    """An item of ``spec.workerGroups`` of a DaskCluster."""
+
+    name: str
+    """Within its cluster: the DaskWorkerGroup is called ``<cluster>-<name>``."""
+    worker: WorkerSpec
+    written: Manifest
+    """``worker`` as it was written."""
+
+    @classmethod
+    def parse(cls, body: Mapping[str, Any]) -> "GroupInSpec":
+        """Read an item."""
+        worker = section(body, "worker")
+        return cls(str(body.get("name") or ""), WorkerSpec.parse(worker), worker)
+
+
+@dataclass(frozen=True)
 class ClusterSpec:
     """``spec`` of a DaskCluster."""
 
@@ -87,6 +104,10 @@ class ClusterSpec:
     """Seconds without work after which the scheduler ends, and the cluster with it; 0: never."""
     scheduler: SchedulerSpec = field(default_factory=SchedulerSpec)
     worker: WorkerSpec = field(default_factory=WorkerSpec)
+    groups: tuple[GroupInSpec, ...] = ()
+    """Worker groups beside the default one."""
+    autoscaler: Manifest = field(default_factory=dict)
+    """``spec`` of its DaskAutoscaler, ``cluster`` aside; empty where it has none."""
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> "ClusterSpec":
@@ -96,6 +117,8 @@ class ClusterSpec:
             idle_timeout=float(_given(body, "idleTimeout", 0)),
             scheduler=SchedulerSpec.parse(section(body, "scheduler")),
             worker=WorkerSpec.parse(section(body, "worker")),
+            groups=tuple(GroupInSpec.parse(item) for item in items(body, "workerGroups")),
+            autoscaler=without_nulls(section(body, "autoscaler")),
         )
 
 

@@ -51,6 +51,8 @@ class Refused(ApiError):
         self.status = status
         self.kind = kind
         """The kind of the object that was to be written; empty where it is not known."""
+        self.creating = False
+        """Whether it was to be made by that."""
 
     @property
     def is_quota(self) -> bool:

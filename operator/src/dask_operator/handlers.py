@@ -83,6 +83,8 @@ def register(
 
     watch(Kind.CLUSTER, GROUP, VERSION, Kind.CLUSTER.plural)
     watch(Kind.WORKER_GROUP, GROUP, VERSION, Kind.WORKER_GROUP.plural)
+    watch(Kind.JOB, GROUP, VERSION, Kind.JOB.plural)
+    watch(Kind.AUTOSCALER, GROUP, VERSION, Kind.AUTOSCALER.plural)
     watch("Pod", "v1", "pods")
     watch("Service", "v1", "services")
     watch("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets")

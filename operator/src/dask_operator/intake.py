@@ -14,10 +14,18 @@ from dask_operator.store import Key, Store, keys_touched
 BY_LABEL = ("Pod", "Service", "PodDisruptionBudget")
 """Kinds of which only those in :data:`SELECTOR` are of interest."""
 
-WATCHED = (Kind.CLUSTER.value, Kind.WORKER_GROUP.value, *BY_LABEL)
+WATCHED = (
+    Kind.CLUSTER.value,
+    Kind.WORKER_GROUP.value,
+    Kind.JOB.value,
+    Kind.AUTOSCALER.value,
+    *BY_LABEL,
+)
 """Kinds that the operator keeps in its store."""
 
-SELECTOR = f"{labels.CLUSTER_NAME},{labels.COMPONENT} in ({labels.SCHEDULER},{labels.WORKER})"
+COMPONENTS = (labels.SCHEDULER, labels.WORKER, labels.JOB_RUNNER)
+
+SELECTOR = f"{labels.CLUSTER_NAME},{labels.COMPONENT} in ({','.join(COMPONENTS)})"
 """Pods, Services and budgets outside this selection never reach the operator."""
 
 
@@ -32,7 +40,7 @@ def is_watched(kind: str, body: Manifest) -> bool:
     if kind not in BY_LABEL:
         return True
     held = section(body, "metadata", "labels")
-    return labels.CLUSTER_NAME in held and held.get(labels.COMPONENT) in (labels.SCHEDULER, labels.WORKER)
+    return labels.CLUSTER_NAME in held and held.get(labels.COMPONENT) in COMPONENTS
 
 
 class Intake:
@@ -85,11 +93,13 @@ class Intake:
                 self._queue_all(keys_touched(self._store, view))
 
     def queue_everything(self) -> None:
-        """Have every cluster and group reconciled."""
+        """Have every cluster, group and job reconciled."""
         for cluster in self._store.clusters.objects.values():
             self._queue_all(keys_touched(self._store, cluster))
         for group in self._store.groups.objects.values():
             self._queue_all(keys_touched(self._store, group))
+        for job in self._store.jobs.objects.values():
+            self._queue_all(keys_touched(self._store, job))
 
     def _queue_all(self, keys: Iterable[Key]) -> None:
         for key in keys:

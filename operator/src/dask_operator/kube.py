@@ -25,7 +25,7 @@ from dask_operator.pace import Pace
 REQUEST_SECONDS = 15.0
 LIST_SECONDS = 60.0
 LOG_SECONDS = 3.0
-LOG_BYTES = 4096
+LOG_BYTES = 16384
 LIST_CHUNK = 500
 CONNECTIONS = 64
 
@@ -34,6 +34,8 @@ FIELD_MANAGER = "dask-operator"
 _PATHS = {
     Kind.CLUSTER.value: (f"/apis/{GROUP}/{VERSION}", Kind.CLUSTER.plural),
     Kind.WORKER_GROUP.value: (f"/apis/{GROUP}/{VERSION}", Kind.WORKER_GROUP.plural),
+    Kind.JOB.value: (f"/apis/{GROUP}/{VERSION}", Kind.JOB.plural),
+    Kind.AUTOSCALER.value: (f"/apis/{GROUP}/{VERSION}", Kind.AUTOSCALER.plural),
     "Pod": ("/api/v1", "pods"),
     "Service": ("/api/v1", "services"),
     "Event": ("/api/v1", "events"),
@@ -151,11 +153,12 @@ class Kube:
         return await self._call("PATCH", url, body, content_type)
 
     async def delete(
-        self, kind: str, namespace: str, name: str, uid: str, at_once: bool = False
+        self, kind: str, namespace: str, name: str, uid: str, at_once: bool = False, version: int = 0
     ) -> Manifest | None:
         """Delete the object with that very uid; gives what is left of it. Gone already is success (None).
 
-        ``at_once`` waits for no kubelet: the object is gone, whatever still runs of it.
+        ``at_once`` waits for no kubelet: the object is gone, whatever still runs of it. With ``version`` it is deleted
+        only if nobody has written to it since.
 
         Raises:
             Conflict: the object is still there, and was not deleted.
@@ -163,6 +166,8 @@ class Kube:
         body: Manifest = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
         if at_once:
             body["gracePeriodSeconds"] = 0
+        if version:
+            body["preconditions"]["resourceVersion"] = str(version)
         try:
             answer = await self._call("DELETE", _url(kind, namespace, name), body)
         except NotFound:

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from dask_operator_api.kinds import API_VERSION
 from dask_operator_api.manifests import Manifest
 
+from dask_operator.desired.owner import OWNER_KINDS, Owner
 from dask_operator.errors import ApiError, Conflict, NotFound, Refused, TryAgain, Uncertain
 from dask_operator.kube import Kube
-from dask_operator.observed import ClusterView, GroupView
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ RETRY_SECONDS = 1.0
 class Happening:
     """Something worth telling about an object."""
 
-    about: ClusterView | GroupView
+    about: Owner
     reason: str
     message: str
     warning: bool = False
@@ -52,7 +52,7 @@ class Recorder:
         self._waiting: asyncio.Queue[Happening] = asyncio.Queue(WAITING_MAX)
         self._counts: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
-    def tell(self, about: ClusterView | GroupView, reason: str, message: str, warning: bool = False) -> None:
+    def tell(self, about: Owner, reason: str, message: str, warning: bool = False) -> None:
         """Record an Event about an object. The same happening is written at most once a minute."""
         happening = Happening(about, reason, message, warning)
         now = asyncio.get_running_loop().time()
@@ -128,7 +128,7 @@ class Recorder:
             "metadata": {"name": happening.name, "namespace": about.namespace},
             "involvedObject": {
                 "apiVersion": API_VERSION,
-                "kind": "DaskCluster" if isinstance(about, ClusterView) else "DaskWorkerGroup",
+                "kind": OWNER_KINDS[type(about)].value,
                 "namespace": about.namespace,
                 "name": about.name,
                 "uid": about.uid,

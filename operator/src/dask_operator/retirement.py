@@ -33,6 +33,8 @@ class _Line:
 
     roster: Roster | None = None
     asking: bool = False
+    heard: str = ""
+    """Which life of the scheduler has answered last."""
     failures: int = 0
     with_loads: bool = False
     """Whether somebody who waits wants to know the workers' loads."""
@@ -75,6 +77,11 @@ class SchedulerDesk:
         line = self._lines.get(scheduler.uid)
         roster = line.roster if line else None
         return roster if roster is not None and roster.life == scheduler_life(scheduler) else None
+
+    def heard(self, scheduler: PodView | None) -> bool:
+        """Whether the scheduler has answered before, in its present life."""
+        line = self._lines.get(scheduler.uid) if scheduler is not None else None
+        return line is not None and scheduler is not None and line.heard == scheduler_life(scheduler)
 
     def ask(
         self, scheduler: PodView, key: Key, with_loads: bool = False, with_activity: bool = False
@@ -143,6 +150,7 @@ class SchedulerDesk:
         try:
             workers = await self._schedulers.workers(host, port, with_loads)
             activity = await self._schedulers.activity(host, port, workers) if with_activity else None
+            line.heard = life
             line.roster, line.failures = Roster(life, taken, self._clock(), workers, with_loads, activity), 0
         except SchedulerUnreachable as error:
             line.failures += 1

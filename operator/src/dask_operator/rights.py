@@ -34,9 +34,9 @@ def _rights(group: str, resources: str, verbs: str, name: str = "") -> tuple[Rig
 
 
 NEEDED: tuple[Right, ...] = (
-    *_rights(GROUP, "daskclusters", "get list watch patch delete"),
-    *_rights(GROUP, "daskworkergroups", "get list watch create patch"),
-    *_rights(GROUP, "daskclusters/status daskworkergroups/status", "patch"),
+    *_rights(GROUP, "daskclusters daskworkergroups daskautoscalers", "get list watch create patch delete"),
+    *_rights(GROUP, "daskjobs", "list watch patch delete"),
+    *_rights(GROUP, "daskclusters/status daskworkergroups/status daskjobs/status", "patch"),
     *_rights("", "pods", "get list watch create patch delete deletecollection"),
     *_rights("", "pods/log", "get"),
     *_rights("", "services", "get list watch create patch"),

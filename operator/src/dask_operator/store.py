@@ -9,11 +9,28 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
+from dask_operator_api import labels
 from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest
 
-from dask_operator.observed import BudgetView, ClusterView, GroupView, ObjectView, PodView, ServiceView
-from dask_operator.observed.objects import budget_view, cluster_view, group_view, service_view
+from dask_operator.observed import (
+    AutoscalerView,
+    BudgetView,
+    ClusterView,
+    GroupView,
+    JobView,
+    ObjectView,
+    PodView,
+    ServiceView,
+)
+from dask_operator.observed.objects import (
+    autoscaler_view,
+    budget_view,
+    cluster_view,
+    group_view,
+    job_view,
+    service_view,
+)
 from dask_operator.observed.pods import pod_view
 
 _TOMBSTONES = 20_000
@@ -81,6 +98,8 @@ class Store:
     def __init__(self) -> None:
         self.clusters = Shelf[ClusterView](cluster_view)
         self.groups = Shelf[GroupView](group_view)
+        self.jobs = Shelf[JobView](job_view)
+        self.autoscalers = Shelf[AutoscalerView](autoscaler_view)
         self.pods = Shelf[PodView](pod_view)
         self.services = Shelf[ServiceView](service_view)
         self.budgets = Shelf[BudgetView](budget_view)
@@ -116,6 +135,8 @@ class Store:
         shelves: dict[str, object] = {
             Kind.CLUSTER: self.clusters,
             Kind.WORKER_GROUP: self.groups,
+            Kind.JOB: self.jobs,
+            Kind.AUTOSCALER: self.autoscalers,
             "Pod": self.pods,
             "Service": self.services,
             "PodDisruptionBudget": self.budgets,
@@ -129,6 +150,10 @@ class Store:
     def group(self, namespace: str, name: str) -> GroupView | None:
         """A group by name."""
         return self.groups.objects.get((namespace, name))
+
+    def job(self, namespace: str, name: str) -> JobView | None:
+        """A job by name, which is that of its cluster too."""
+        return self.jobs.objects.get((namespace, name))
 
     def groups_of(self, namespace: str, cluster: str) -> tuple[GroupView, ...]:
         """All groups that name a cluster, by name."""
@@ -162,16 +187,35 @@ def keys_touched(store: Store, view: ObjectView) -> set[Key]:
     space = view.namespace
     if isinstance(view, ClusterView):
         groups = {Key(Kind.WORKER_GROUP, space, group.name) for group in store.groups_of(space, view.name)}
-        return {Key(Kind.CLUSTER, space, view.name), *groups}
+        return {Key(Kind.CLUSTER, space, view.name), *groups, *_job(store, space, view.name)}
     if isinstance(view, GroupView):
         return {Key(Kind.WORKER_GROUP, space, view.name), Key(Kind.CLUSTER, space, view.spec.cluster)}
     if isinstance(view, PodView):
-        touched = {Key(Kind.CLUSTER, space, view.cluster)}
-        if view.group:
-            touched.add(Key(Kind.WORKER_GROUP, space, view.group))
-        else:  # a scheduler: its state decides what can be asked of every group
-            touched |= {Key(Kind.WORKER_GROUP, space, g.name) for g in store.groups_of(space, view.cluster)}
-        return touched
-    if isinstance(view, ServiceView | BudgetView):
+        return _touched_by_pod(store, view)
+    if isinstance(view, ServiceView):
+        return {Key(Kind.CLUSTER, space, view.cluster), *_job(store, space, view.cluster)}
+    if isinstance(view, BudgetView):
         return {Key(Kind.CLUSTER, space, view.cluster)}
-    return set()
+    if isinstance(view, AutoscalerView):  # of interest is the one that has its cluster's name
+        return {Key(Kind.CLUSTER, space, view.name)}
+    return {Key(Kind.JOB, space, view.name)} if isinstance(view, JobView) else set()
+
+
+def _touched_by_pod(store: Store, pod: PodView) -> set[Key]:
+    space = pod.namespace
+    if pod.component == labels.JOB_RUNNER:
+        return _job(store, space, pod.cluster)
+    touched = {Key(Kind.CLUSTER, space, pod.cluster)}
+    if pod.group:
+        touched.add(Key(Kind.WORKER_GROUP, space, pod.group))
+        job = store.job(space, pod.cluster)
+        # Of a job that is suspended nothing may run; to all others only the number of workers matters.
+        return touched | (_job(store, space, pod.cluster) if job is not None and job.spec.suspend else set())
+    # a scheduler: its state decides what can be asked of every group
+    touched |= {Key(Kind.WORKER_GROUP, space, g.name) for g in store.groups_of(space, pod.cluster)}
+    return touched | _job(store, space, pod.cluster)
+
+
+def _job(store: Store, namespace: str, name: str) -> set[Key]:
+    """The job whose cluster has that name, if there is one."""
+    return {Key(Kind.JOB, namespace, name)} if store.job(namespace, name) is not None else set()

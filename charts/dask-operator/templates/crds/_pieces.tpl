@@ -216,6 +216,98 @@ properties:
     {{- include "dask-operator.crd.scheduler" . | nindent 4 }}
   worker:
     {{- include "dask-operator.crd.worker" . | nindent 4 }}
+  workerGroups:
+    type: array
+    nullable: true
+    maxItems: 50
+    description: >-
+      Worker groups beside the default one. They are made, edited and deleted with this list; their numbers of workers
+      can be changed on themselves too, as that of the default group.
+    x-kubernetes-list-type: map
+    x-kubernetes-list-map-keys: [name]
+    items:
+      type: object
+      required: [name]
+      properties:
+        name:
+          type: string
+          minLength: 1
+          maxLength: 61
+          pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$'
+          description: Name of the group within its cluster. The DaskWorkerGroup is called <cluster>-<name>.
+          x-kubernetes-validations:
+            - rule: self != 'default'
+              message: the default group is spec.worker; choose another name
+        worker:
+          {{- include "dask-operator.crd.worker" . | nindent 10 }}
+  autoscaler:
+    type: object
+    nullable: true
+    description: >-
+      An autoscaler for the cluster: a DaskAutoscaler of its name is made, edited and deleted with this.
+    required: [minimum, maximum]
+    x-kubernetes-validations:
+      - rule: self.minimum <= self.maximum
+        message: minimum is greater than maximum; lower minimum or raise maximum
+    properties:
+      {{- include "dask-operator.crd.autoscalerFields" . | nindent 6 }}
+{{- end }}
+
+{{/*
+How a cluster is scaled: the fields of a DaskAutoscaler's spec beside the name of its cluster.
+*/}}
+{{- define "dask-operator.crd.autoscalerFields" -}}
+minimum:
+  type: integer
+  format: int32
+  minimum: 0
+  description: The fewest workers the cluster is given.
+maximum:
+  type: integer
+  format: int32
+  minimum: 0
+  description: The most workers the cluster is given.
+workerGroup:
+  type: string
+  description: Name of the DaskWorkerGroup that is scaled. The default is the cluster's default group.
+behavior:
+  type: object
+  description: How fast the number of workers may change, as a HorizontalPodAutoscaler has it.
+  properties:
+    scaleUp:
+      {{- include "dask-operator.crd.scalingRules" "more" | nindent 6 }}
+    scaleDown:
+      {{- include "dask-operator.crd.scalingRules" "fewer" | nindent 6 }}
+interval:
+  type: integer
+  format: int32
+  minimum: 1
+  maximum: 3600
+  default: 5
+  description: Seconds between two questions to the scheduler.
+targetDuration:
+  type: integer
+  format: int32
+  minimum: 5
+  maximum: 86400
+  default: 5
+  description: Seconds in which the work at hand should be done.
+suspend:
+  type: boolean
+  default: false
+  description: Whether to leave the number of workers as it is.
+dryRun:
+  type: boolean
+  default: false
+  description: Whether to decide, and to write the decision into the status only.
+{{- end }}
+
+{{/*
+A rule for the root of a kind, from a dict of `at` (where the spec of the cluster is): the names of its groups fit.
+*/}}
+{{- define "dask-operator.crd.groupNamesRule" -}}
+- rule: "!has({{ .at }}.workerGroups) || {{ .at }}.workerGroups.all(g, size(self.metadata.name) + size(g.name) <= 62)"
+  message: "the name of a worker group is <cluster>-<name>, and has at most 63 characters: choose a shorter one in workerGroups"
 {{- end }}
 
 {{/*

@@ -2,16 +2,23 @@
 What the operator does in a namespace that it looks after.
 */}}
 {{- define "dask-operator.operator.rules" -}}
-# Patched to take off the finalizer another operator may have left there; deleted after spec.idleTimeout.
+# Patched to take off the finalizer another operator may have left there. A job makes its cluster. Looked at anew before
+# something is made again for one; deleted by its job, after spec.idleTimeout, or when its client is silent for too long
+# (the annotation kubernetes.dask.org/time-to-live).
 - apiGroups: [kubernetes.dask.org]
   resources: [daskclusters]
-  verbs: [get, list, watch, patch, delete]
-# Every cluster has a default group, which is created; the others are adopted by a patch.
+  verbs: [get, list, watch, create, patch, delete]
+# Deleted when its ttlSecondsAfterFinished is over.
 - apiGroups: [kubernetes.dask.org]
-  resources: [daskworkergroups]
-  verbs: [get, list, watch, create, patch]
+  resources: [daskjobs]
+  verbs: [list, watch, patch, delete]
+# Those in a cluster's spec are created, and deleted when they are no longer in there; the others are adopted by a
+# patch.
 - apiGroups: [kubernetes.dask.org]
-  resources: [daskclusters/status, daskworkergroups/status]
+  resources: [daskworkergroups, daskautoscalers]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [kubernetes.dask.org]
+  resources: [daskclusters/status, daskworkergroups/status, daskjobs/status]
   verbs: [patch]
 # Schedulers and workers. The many workers of a cluster that is gone are deleted in one call.
 - apiGroups: [""]

@@ -3,12 +3,18 @@
 from dask_operator_api.kinds import API_VERSION, Kind
 from dask_operator_api.manifests import Manifest
 
-from dask_operator.observed import ClusterView, GroupView
+from dask_operator.observed import ClusterView, GroupView, JobView
 
-OWNER_KINDS = {ClusterView: Kind.CLUSTER, GroupView: Kind.WORKER_GROUP}
+Owner = ClusterView | GroupView | JobView
+
+OWNER_KINDS: dict[type[Owner], Kind] = {
+    ClusterView: Kind.CLUSTER,
+    GroupView: Kind.WORKER_GROUP,
+    JobView: Kind.JOB,
+}
 
 
-def owner_reference(owner: ClusterView | GroupView) -> Manifest:
+def owner_reference(owner: Owner) -> Manifest:
     """The reference that makes ``owner`` the controller of an object, so that it is deleted with it."""
     return {
         "apiVersion": API_VERSION,

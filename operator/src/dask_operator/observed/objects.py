@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dask_operator_api import labels
-from dask_operator_api.manifests import Manifest, items, section
+from dask_operator_api.jobs import JobSpec
+from dask_operator_api.manifests import Manifest, items, section, without_nulls
 from dask_operator_api.specs import ClusterSpec, Metadata, WorkerGroupSpec
 
 
@@ -55,6 +56,34 @@ class ClusterView(ObjectView):
     worker: Manifest
     """``spec.worker`` as it was written."""
     status: Manifest
+    written: Manifest
+    """``spec`` as it was written."""
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt that it was made for by a job; 1 where it does not say."""
+        return attempt_of(self.metadata)
+
+
+@dataclass(frozen=True)
+class JobView(ObjectView):
+    """A DaskJob."""
+
+    generation: int
+    metadata: Metadata
+    spec: JobSpec
+    templates: Manifest
+    """``spec.job`` and ``spec.cluster`` as they were written, but for nulls, which mean nothing."""
+    status: Manifest
+
+
+@dataclass(frozen=True)
+class AutoscalerView(ObjectView):
+    """A DaskAutoscaler."""
+
+    metadata: Metadata
+    spec: Manifest
+    """As it was written."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +150,36 @@ def cluster_view(body: Manifest) -> ClusterView:
         spec=ClusterSpec.parse(section(body, "spec")),
         worker=section(body, "spec", "worker"),
         status=section(body, "status"),
+        written=section(body, "spec"),
     )
+
+
+def job_view(body: Manifest) -> JobView:
+    """Read a DaskJob."""
+    spec = section(body, "spec")
+    return JobView(
+        **base_fields(body),  # type: ignore[arg-type]
+        generation=int(body["metadata"].get("generation", 0)),
+        metadata=Metadata.parse(section(body, "metadata")),
+        spec=JobSpec.parse(spec),
+        templates=without_nulls({"job": section(spec, "job"), "cluster": section(spec, "cluster")}),
+        status=section(body, "status"),
+    )
+
+
+def autoscaler_view(body: Manifest) -> AutoscalerView:
+    """Read a DaskAutoscaler."""
+    return AutoscalerView(
+        **base_fields(body),  # type: ignore[arg-type]
+        metadata=Metadata.parse(section(body, "metadata")),
+        spec=section(body, "spec"),
+    )
+
+
+def attempt_of(metadata: Metadata) -> int:
+    """The number of the attempt in an object's annotations; 1 where there is none."""
+    text = str(metadata.annotations.get(labels.ATTEMPT, ""))
+    return int(text) if text.isdigit() else 1
 
 
 def group_view(body: Manifest) -> GroupView:

@@ -9,16 +9,21 @@ from dask_operator_api import labels
 from dask_operator_api.manifests import Manifest, items, section
 from dask_operator_api.specs import Metadata
 
-from dask_operator.observed.objects import ObjectView, base_fields, timestamp
+from dask_operator.observed.objects import ObjectView, attempt_of, base_fields, timestamp
 from dask_operator.observed.trouble import End, Trouble, condition, find_trouble, last_end
 
 DASHBOARD_PORT_NAME = "http-dashboard"
 DASHBOARD_PORT = 8787
 
+_OVER = ("Succeeded", "Failed")
+
 
 @dataclass(frozen=True)
 class PodView(ObjectView):
-    """A scheduler or worker Pod. The state of the Dask container counts, not the Pod's phase."""
+    """A Pod of a cluster or of a job.
+
+    The state of the Dask container counts, which in a job's runner is that of the program, not the Pod's phase.
+    """
 
     cluster: str
     cluster_uid: str
@@ -55,6 +60,14 @@ class PodView(ObjectView):
     """When it has to be gone (its deletion and grace period), in seconds since the epoch; 0 if it may stay."""
     kept: bool
     """Whether a finalizer of somebody keeps it from going."""
+    phase: str
+    """In the words of Kubernetes: Pending, Running, Succeeded, Failed, Unknown."""
+    attempt: int
+    """On a job's runner: the number of the attempt that it was made for; 1 where it does not say."""
+    disruption: str
+    """Why the platform, not the program, ended it or is about to; empty where it does not."""
+    active_limit: int
+    """Seconds after which its node ends it; 0 for never."""
 
     @property
     def exit_code(self) -> int | None:
@@ -75,6 +88,21 @@ class PodView(ObjectView):
     def running(self) -> bool:
         """Whether the Dask container runs."""
         return self.state == "running"
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the Dask container has ended well, and nothing will start it again."""
+        return self.finished and (self.exit_code == 0 or self.phase == "Succeeded")
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether that was its own doing: a Dask process that the platform tells to go ends with exit code 0 too."""
+        return self.succeeded and not self.deleting and not self.disruption
+
+    @property
+    def over(self) -> bool:
+        """Whether none of its containers, others than the Dask container too, runs or will run again."""
+        return self.phase in _OVER
 
 
 WORKER_STATES = ("unscheduled", "starting", "ready", "leaving", "ended")
@@ -141,7 +169,25 @@ def pod_view(body: Manifest) -> PodView:
         placed=_placed(spec, status),
         deadline=timestamp(body["metadata"].get("deletionTimestamp")) or 0.0,
         kept=bool(body["metadata"].get("finalizers")),
+        phase=sys.intern(str(status.get("phase") or "")),
+        attempt=attempt_of(meta),
+        disruption=_disruption(status),
+        active_limit=int(spec.get("activeDeadlineSeconds") or 0),
     )
+
+
+def _disruption(status: Manifest) -> str:
+    """What Kubernetes says where it has ended a Pod, or refused it on its node, for reasons of its own.
+
+    A Pod whose own time is up is not disrupted: whoever wrote that wanted it so.
+    """
+    target = condition(status, "DisruptionTarget")
+    if target.get("status") == "True":
+        return f"{target.get('reason') or 'Disrupted'}: {target.get('message') or 'no further words'}"
+    reason = str(status.get("reason") or "")
+    if status.get("phase") != "Failed" or reason in ("", "DeadlineExceeded"):
+        return ""
+    return f"{reason}: {status.get('message') or 'no further words'}"
 
 
 def _placed(spec: Manifest, status: Manifest) -> float:
@@ -163,7 +209,7 @@ def _state(report: Manifest) -> Literal["none", "waiting", "running", "terminate
 
 
 def _finished(spec: Manifest, status: Manifest, report: Manifest, state: str) -> bool:
-    if status.get("phase") in ("Succeeded", "Failed"):
+    if status.get("phase") in _OVER:
         return True
     if state != "terminated":
         return False

@@ -49,6 +49,8 @@ class End:
     message: str
     at: float
     """When, in seconds since the epoch; 0 where it is not known."""
+    started: float = 0.0
+    """When it had started, likewise."""
 
     @property
     def sentence(self) -> str:
@@ -66,6 +68,7 @@ def last_end(report: Manifest) -> End | None:
         reason=str(ended.get("reason") or ""),
         message=" ".join(str(ended.get("message") or "").split()),
         at=timestamp(ended.get("finishedAt")) or 0.0,
+        started=timestamp(ended.get("startedAt")) or 0.0,
     )
 
 

@@ -2,22 +2,19 @@
 
 from dataclasses import dataclass, field
 
-from dask_operator_api import names
 from dask_operator_api.kinds import Kind
 
 from dask_operator.desired import (
     Image,
-    default_group,
     default_image,
-    group_spec_patch,
     image_in_force,
-    owner_reference,
     scheduler_budget,
     scheduler_service,
     service_patch,
     worker_digest,
 )
-from dask_operator.observed import ClusterView, GroupView, ObjectView, PodView
+from dask_operator.observed import PodView
+from dask_operator.plan.belongings import autoscaler_acts, belonging_conflicts, group_acts, passing
 from dask_operator.plan.cluster_world import (
     Act,
     ClusterObserved,
@@ -68,7 +65,14 @@ def plan_cluster(seen: ClusterObserved, defaults: Defaults) -> ClusterPlan:
         image=image.name,
         default_image=default_image(seen.cluster, defaults.image),
         scheduler=scheduler,
-        acts=(*scheduler.acts, *_service(seen), *_budget(seen, defaults), *_groups(seen), *forced),
+        acts=(
+            *scheduler.acts,
+            *_service(seen),
+            *_budget(seen, defaults),
+            *group_acts(seen),
+            *autoscaler_acts(seen),
+            *forced,
+        ),
         retire=leaving if seen.informed else (),
         conflicts=tuple(_conflicts(seen, defaults)),
         outdated=_outdated(seen, image),
@@ -101,7 +105,7 @@ def _ours(seen: ClusterObserved) -> list[PodView]:
     """The Pods of this cluster, and the scheduler of one before it that still has the name."""
     scheduler = seen.scheduler
     known = scheduler is not None and (
-        scheduler.owner == seen.cluster.uid or _passing(scheduler, Kind.CLUSTER)
+        scheduler.owner == seen.cluster.uid or passing(scheduler, Kind.CLUSTER)
     )
     return [*seen.workers, *([scheduler] if known and scheduler is not None else [])]
 
@@ -131,48 +135,15 @@ def _budget(seen: ClusterObserved, defaults: Defaults) -> list[Act]:
     return []
 
 
-def _groups(seen: ClusterObserved) -> list[Act]:
-    acts: list[Act] = []
-    default = names.default_group_name(seen.cluster.name)
-    if all(group.name != default for group in seen.groups):
-        acts.append(Create(Kind.WORKER_GROUP, default_group(seen.cluster)))
-    for group in seen.groups:
-        if group.deleting:
-            continue
-        if not group.owner:
-            acts.append(_adoption(seen.cluster, group))
-        elif group.owner == seen.cluster.uid and group.name == default:
-            patch = group_spec_patch(seen.cluster, group)
-            if patch:
-                acts.append(Patch(Kind.WORKER_GROUP, group.name, patch, "the cluster was edited"))
-    return acts
-
-
-def _adoption(cluster: ClusterView, group: GroupView) -> Patch:
-    references = [*group.owner_references, owner_reference(cluster)]
-    identity = {"uid": group.uid, "resourceVersion": str(group.version)}
-    body = {"metadata": {**identity, "ownerReferences": references}}
-    return Patch(Kind.WORKER_GROUP, group.name, body, "it names this cluster")
-
-
 def _conflicts(seen: ClusterObserved, defaults: Defaults) -> list[NameConflict]:
     found = []
     budget = seen.budget if _wants_budget(seen, defaults) else None
     named = (("Pod", seen.scheduler), ("Service", seen.service), ("PodDisruptionBudget", budget))
     for kind, view in named:
-        if view is not None and view.owner != seen.cluster.uid and not _passing(view, Kind.CLUSTER):
+        if view is not None and view.owner != seen.cluster.uid and not passing(view, Kind.CLUSTER):
             found.append(NameConflict(kind, view.name))
-    default = names.default_group_name(seen.cluster.name)
-    for group in seen.groups:
-        foreign = bool(group.owner) and group.owner != seen.cluster.uid
-        if group.name == default and foreign and not _passing(group, Kind.CLUSTER):
-            found.append(NameConflict(Kind.WORKER_GROUP, group.name))
+    found += belonging_conflicts(seen)
     return found
-
-
-def _passing(view: ObjectView, owner_kind: str) -> bool:
-    """Whether an object is about to go: it is being deleted, or belonged to a cluster of the same name."""
-    return view.deleting or view.owner_kind == owner_kind
 
 
 def _leaving(seen: ClusterObserved) -> tuple[PodView, ...]:

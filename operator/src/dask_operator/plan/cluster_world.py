@@ -7,6 +7,7 @@ from functools import cached_property
 from dask_operator_api.manifests import Manifest
 
 from dask_operator.observed import (
+    AutoscalerView,
     BudgetView,
     ClusterView,
     GroupView,
@@ -44,6 +45,8 @@ class ClusterObserved:
     roster: Roster | None
     budget: BudgetView | None = None
     """The PodDisruptionBudget that has the scheduler's name, whoever it belongs to."""
+    autoscaler: AutoscalerView | None = None
+    """The DaskAutoscaler that has the cluster's name, whoever it belongs to."""
     in_flight: frozenset[str] = frozenset()
     """uids of Pods for which the scheduler is at work on a request to retire."""
     attempts: Mapping[str, Attempt] = field(default_factory=dict)

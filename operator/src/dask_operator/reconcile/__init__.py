@@ -9,6 +9,7 @@ from dask_operator_api.kinds import Kind
 from dask_operator.reconcile.cluster import reconcile_cluster
 from dask_operator.reconcile.context import Context
 from dask_operator.reconcile.group import reconcile_group
+from dask_operator.reconcile.job import reconcile_job
 from dask_operator.store import Key
 
 
@@ -16,6 +17,8 @@ async def reconcile(context: Context, key: Key) -> float | None:
     """Bring one object's world in order; gives the seconds after which to look again, or None."""
     if key.kind == Kind.CLUSTER:
         return await reconcile_cluster(context, key)
+    if key.kind == Kind.JOB:
+        return await reconcile_job(context, key)
     return await reconcile_group(context, key)
 
 

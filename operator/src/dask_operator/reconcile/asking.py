@@ -16,6 +16,10 @@ from dask_operator.reconcile.context import Context
 LOG_LINES = 10
 LOG_CHARACTERS = 1000
 
+PROGRAM_LOG_LINES = 20
+PROGRAM_LOG_CHARACTERS = 2000
+"""The same for the program of a job."""
+
 STUCK_SECONDS = 30.0
 """A container that has not started this long after its Pod got a node is worth a word."""
 
@@ -33,6 +37,21 @@ async def last_lines(context: Context, pod: PodView) -> str:
     except ApiError:
         return ""  # the node is gone, or has cleaned up: the failure is told without
     return text.strip()[-LOG_CHARACTERS:]
+
+
+async def last_words_of_program(context: Context, pod: PodView, before_restart: bool) -> str:
+    """The last lines of a job's program, be it that it still runs; empty where nobody has them.
+
+    ``before_restart``: those from before it was started again in its Pod.
+    """
+    if not pod.node:
+        return ""
+    previous = before_restart or (pod.state == "waiting" and pod.end is not None)
+    try:
+        text = await context.kube.log(pod.namespace, pod.name, pod.container, PROGRAM_LOG_LINES, previous)
+    except ApiError:
+        return ""  # it has not started, or its node is gone: the attempt is told without
+    return text.strip()[-PROGRAM_LOG_CHARACTERS:]
 
 
 async def with_logs(

@@ -1,23 +1,23 @@
 """One pass over a cluster."""
 
-from collections.abc import Collection, Sequence
-
 from dask_operator_api import labels, names
 from dask_operator_api.conditions import Reason
 from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest, section
 
 from dask_operator import passes
-from dask_operator.errors import ApiError, Conflict, NameTaken, NotFound, Refused
-from dask_operator.intake import is_watched
+from dask_operator.errors import ApiError, NotFound
 from dask_operator.observed import ClusterView
 from dask_operator.plan.cluster import ClusterPlan, plan_cluster
-from dask_operator.plan.cluster_world import Act, ClusterObserved, Create, Delete, NameConflict, Patch
+from dask_operator.plan.cluster_world import ClusterObserved, Create
 from dask_operator.plan.world import sooner
+from dask_operator.reconcile.acts import carry_out
 from dask_operator.reconcile.asking import last_lines, stuck
-from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry, in_parallel, names_of
+from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry, names_of
 from dask_operator.reconcile.gone import clear_away
 from dask_operator.reconcile.living import is_living
+from dask_operator.reconcile.pulse import next_look
+from dask_operator.reconcile.refusals import Waiting
 from dask_operator.status import Told, cluster_status
 from dask_operator.status.conditions import Problem, connecting_for, lonely
 from dask_operator.status.scheduler import new_end
@@ -38,7 +38,8 @@ async def reconcile_cluster(context: Context, key: Key) -> float | None:
         later = await clear_away(context, key, cluster.uid if cluster is not None else "")
         if cluster is None or cluster.deleting or not _has_good_name(context, cluster):
             return later
-        return sooner(later, await _pass(context, key, _observe(context, cluster)))
+        look = await next_look(context, key, cluster)
+        return sooner(later, look, await _pass(context, key, _observe(context, cluster)))
     except NotFound:
         return GONE_SECONDS
     except ApiError as error:
@@ -65,6 +66,7 @@ def _observe(context: Context, cluster: ClusterView) -> ClusterObserved:
         groups=context.store.groups_of(*cluster.identity),
         workers=workers,
         budget=context.store.budgets.objects.get(name),
+        autoscaler=context.store.autoscalers.objects.get(cluster.identity),
         roster=context.desk.roster(own),
         in_flight=context.desk.in_flight(own, workers),
         attempts=context.desk.attempts(pod for pod in workers if pod.deleting),
@@ -76,13 +78,13 @@ def _observe(context: Context, cluster: ClusterView) -> ClusterObserved:
 async def _pass(context: Context, key: Key, seen: ClusterObserved) -> float | None:
     cluster = seen.cluster
     plan = plan_cluster(seen, context.defaults)
-    refused, retry = context.refusals.waiting(key, (cluster.generation,))
+    waiting = context.refusals.waiting(key, (cluster.generation,))
     problem = next(iter(context.refusals.told(key, {act.kind for act in plan.acts})), None)
     told, soon = await _find_out(context, seen, problem)
     status = cluster_status(seen, plan, told)
     _tell_lives(context, cluster, status)
     again = await context.write_status(key, cluster, status, urgent=_urgent(cluster, status))
-    retry = sooner(retry, await _carry_out(context, key, seen, plan, refused))
+    retry = sooner(waiting.seconds, await _carry_out(context, key, cluster, plan, waiting))
     _retire(context, key, seen, plan)
     return sooner(again, retry, soon, plan.again, _ask(context, key, seen, plan))
 
@@ -125,64 +127,14 @@ def _tell_lives(context: Context, cluster: ClusterView, status: Manifest) -> Non
 
 
 async def _carry_out(
-    context: Context, key: Key, seen: ClusterObserved, plan: ClusterPlan, refused: Collection[str]
+    context: Context, key: Key, cluster: ClusterView, plan: ClusterPlan, waiting: Waiting
 ) -> float | None:
-    """Do what was planned, but for what the API server has just refused."""
-
-    async def act(item: Act) -> None:
-        try:
-            await _act(context, seen.cluster, item)
-        except Refused as error:
-            error.kind = item.kind
-            raise
-        if not isinstance(item, Delete):
-            context.refusals.accepted(key, item.kind)
-
-    acts = [item for item in plan.acts if isinstance(item, Delete) or item.kind not in refused]
-    if _replaces(seen.cluster, acts) and not await is_living(context, Kind.CLUSTER, seen.cluster):
+    """Do what was planned, unless the cluster turns out to be gone."""
+    again = bool(section(cluster.status, "scheduler").get("podUID"))
+    creates = any(isinstance(act, Create) and act.kind not in waiting.kinds for act in plan.acts)
+    if again and creates and not await is_living(context, Kind.CLUSTER, cluster):
         return GONE_SECONDS
-    try:
-        await in_parallel(acts, act, len(acts))
-    except Refused as error:
-        reason = Reason.SERVICE_REFUSED if error.kind == "Service" else Reason.POD_REFUSED
-        context.refuse(key, seen.cluster, (seen.cluster.generation,), reason, error)
-        return 0.0
-    return None
-
-
-def _replaces(cluster: ClusterView, acts: Sequence[Act]) -> bool:
-    """Whether something is created again that the cluster had before."""
-    return bool(section(cluster.status, "scheduler").get("podUID")) and any(
-        isinstance(act, Create) for act in acts
-    )
-
-
-async def _act(context: Context, cluster: ClusterView, item: Act) -> None:
-    space = cluster.namespace
-    if isinstance(item, Create):
-        await _create(context, cluster, item)
-    elif isinstance(item, Patch):
-        answer = await context.kube.patch(item.kind, space, item.name, item.body)
-        context.intake.saw(item.kind, answer)
-    else:
-        await context.delete(item.kind, item.view, item.at_once)
-        context.recorder.tell(
-            cluster, "Deleted", f"deleted {item.kind} {item.view.name}: {item.why}", warning=item.at_once
-        )
-
-
-async def _create(context: Context, cluster: ClusterView, item: Create) -> None:
-    name = item.body["metadata"]["name"]
-    try:
-        answer = await context.kube.create(item.kind, item.body)
-        context.recorder.tell(cluster, "Created", f"created {item.kind} {name}")
-    except Conflict:
-        # Somebody's, or ours from a try whose answer was lost: the next pass sees which.
-        answer = await context.kube.get(item.kind, cluster.namespace, name)
-        elsewhere = item.kind == Kind.WORKER_GROUP and answer["spec"].get("cluster") != cluster.name
-        if elsewhere or not is_watched(item.kind, answer):
-            raise NameTaken(NameConflict(item.kind, name).message, 409) from None
-    context.intake.saw(item.kind, answer)
+    return await carry_out(context, key, cluster, plan.acts, waiting)
 
 
 def _retire(context: Context, key: Key, seen: ClusterObserved, plan: ClusterPlan) -> None:

@@ -8,12 +8,14 @@ from typing import Any, TypeVar
 from dask_operator_api.conditions import Reason
 from dask_operator_api.manifests import Manifest, items, section
 
+from dask_operator.desired.owner import Owner
 from dask_operator.errors import ApiError, Refused, TryAgain
 from dask_operator.intake import Intake
 from dask_operator.kube import Kube
-from dask_operator.observed import ClusterView, GroupView, ObjectView, PodView, Roster
+from dask_operator.observed import ObjectView, PodView, Roster
 from dask_operator.plan.cluster_world import Defaults
 from dask_operator.plan.leftovers import Leftover
+from dask_operator.plan.pulse import Pulse
 from dask_operator.reconcile.refusals import Refusals
 from dask_operator.recorder import Recorder
 from dask_operator.retirement import SchedulerDesk
@@ -54,6 +56,8 @@ class Context:
     """Clusters of whose name a call is deleting what earlier ones have left."""
     vacating: dict[Key, float] = field(default_factory=dict)
     """Clusters of whose name earlier ones have Pods that are about to go → since when (monotonic seconds)."""
+    pulses: dict[Key, Pulse] = field(default_factory=dict)
+    """Clusters → what is known of their clients, where those have asked to be missed."""
     refusals: Refusals = field(init=False)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     _words: dict[str, tuple[float, str]] = field(default_factory=dict)
@@ -71,7 +75,7 @@ class Context:
     def refuse(
         self,
         key: Key,
-        about: ClusterView | GroupView,
+        about: Owner,
         generations: tuple[int, ...],
         reason: Reason,
         error: Refused,
@@ -94,6 +98,7 @@ class Context:
         """Forget an object that is gone."""
         self.refusals.forget(key)
         self._written.pop(key, None)
+        self.pulses.pop(key, None)
 
     async def words_about(
         self, pod: PodView, seconds: float, find: "Callable[[Context, PodView], Awaitable[str]]"
@@ -120,12 +125,15 @@ class Context:
         self.cleared = {leftover: at for leftover, at in self.cleared.items() if at > limit}
 
     async def write_status(
-        self, key: Key, view: ClusterView | GroupView, wanted: Manifest, urgent: bool = False
+        self, key: Key, view: Owner, wanted: Manifest, urgent: bool = False, exact: bool = False
     ) -> float | None:
         """Make the status what is wanted, if it differs.
 
         While only numbers change on their way to what is wanted, it is written every few seconds, unless
         ``urgent``: then gives the seconds until it may be written.
+
+        Raises:
+            Conflict: with ``exact``, the object is not what ``view`` says any more.
         """
         if all(view.status.get(name) == value for name, value in wanted.items()):
             return None
@@ -134,7 +142,8 @@ class Context:
             return wait
         for reason, message in news(view.status, wanted):
             self.recorder.tell(view, reason, message, warning=True)
-        body = {"metadata": {"uid": view.uid}, "status": wanted}
+        version = {"resourceVersion": str(view.version)} if exact else {}
+        body = {"metadata": {"uid": view.uid, **version}, "status": wanted}
         answer = await self.kube.patch(key.kind, view.namespace, view.name, body, "status")
         self._written[key] = self.clock()
         self.intake.saw(key.kind, answer)

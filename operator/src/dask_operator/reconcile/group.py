@@ -91,9 +91,10 @@ def _observe(context: Context, group: GroupView, cluster: ClusterView, held: boo
 
 
 async def _pass(context: Context, key: Key, group: GroupView, cluster: ClusterView) -> float | None:
-    refused, retry = context.refusals.waiting(key, (group.generation, cluster.generation))
+    waiting = context.refusals.waiting(key, (group.generation, cluster.generation))
+    retry = waiting.seconds
     room = makes_room(context, Key(Kind.CLUSTER, key.namespace, cluster.name))
-    seen = _observe(context, group, cluster, held=bool(refused) or room is not None)
+    seen = _observe(context, group, cluster, held=bool(waiting.problems) or room is not None)
     plan = plan_group(seen)
     problem = next(iter(context.refusals.told(key, ("Pod",) if plan.create else ())), None)
     plan = replace(plan, failures=await with_logs(context, plan.failures, seen.pods))

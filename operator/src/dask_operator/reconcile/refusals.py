@@ -19,6 +19,10 @@ ACCOUNT_SECONDS = 2.0
 """The same for a service account that is not there yet."""
 
 
+_FINAL = (400, 422)
+"""HTTP statuses that are about the object alone; others may change with a right, a quota or a policy."""
+
+
 @dataclass(frozen=True)
 class _Remembered:
     """A refusal, and the generations of the objects that it was an answer to."""
@@ -26,6 +30,20 @@ class _Remembered:
     problem: Problem
     generations: tuple[int, ...]
     until: float
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What it is too early to try again."""
+
+    problems: tuple[Problem, ...]
+    seconds: float | None
+    """Until the first of them may be tried again; None where there are none."""
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of the objects that they are about."""
+        return frozenset(problem.kind for problem in self.problems)
 
 
 @dataclass
@@ -39,15 +57,16 @@ class Refusals:
     clock: Callable[[], float]
     _held: dict[Key, dict[str, _Remembered]] = field(default_factory=dict)
 
-    def waiting(self, key: Key, generations: tuple[int, ...]) -> tuple[frozenset[str], float | None]:
-        """The kinds that it is too early to try again, and the seconds until the first may be.
+    def waiting(self, key: Key, generations: tuple[int, ...]) -> Waiting:
+        """What it is too early to try again.
 
         An edit, which changes a generation, is a reason to try everything at once.
         """
         held = {k: r for k, r in self._held.get(key, {}).items() if r.generations == generations}
         self._put(key, held)
-        left = {kind: r.until - self.clock() for kind, r in held.items() if r.until > self.clock()}
-        return frozenset(left), min(left.values(), default=None)
+        early = [remembered for remembered in held.values() if remembered.until > self.clock()]
+        first = min((remembered.until - self.clock() for remembered in early), default=None)
+        return Waiting(tuple(remembered.problem for remembered in early), first)
 
     def told(self, key: Key, planned: Collection[str]) -> tuple[Problem, ...]:
         """What stands refused: kinds that have to wait, and those that are ``planned`` to be tried now.
@@ -65,7 +84,8 @@ class Refusals:
 
     def remember(self, key: Key, generations: tuple[int, ...], reason: Reason, error: Refused) -> Problem:
         """Note a refusal; ``reason`` is for one that says nothing more special."""
-        problem = Problem(_reason(reason, error), str(error), error.kind)
+        final = error.creating and error.status in _FINAL and not isinstance(error, NameTaken)
+        problem = Problem(_reason(reason, error), str(error), error.kind, final)
         until = self.clock() + _pause(error)
         self._held.setdefault(key, {})[error.kind] = _Remembered(problem, generations, until)
         return problem

@@ -6,6 +6,8 @@ from dask_operator_api import labels, names
 from dask_operator_api.conditions import ConditionType, Phase, Reason, known_reason
 from dask_operator_api.manifests import Manifest, items, section
 
+from dask_operator import __version__
+from dask_operator.desired import wanted_groups
 from dask_operator.desired.scheduler import COMM_PORT
 from dask_operator.observed import GroupView, PodView, Trouble
 from dask_operator.observed.pods import DASHBOARD_PORT
@@ -63,8 +65,8 @@ def cluster_status(seen: ClusterObserved, plan: ClusterPlan, told: Told) -> Mani
     connections = Connections.of(seen.roster, seen.placement, seen.own_scheduler)
     default = next((g for g in seen.groups if g.name == names.default_group_name(cluster.name)), None)
     desired = sum(g.spec.worker.replicas for g in seen.groups if g.owner in ("", cluster.uid))
-    if default is None:
-        desired += cluster.spec.worker.replicas
+    made = {group.name for group in seen.groups}
+    desired += sum(group.replicas for group in wanted_groups(cluster) if group.name not in made)
     counts = count(seen.workers, connections, desired, cluster.status)
     ready = _ready(seen, plan, told)
     conditions = [
@@ -77,6 +79,7 @@ def cluster_status(seen: ClusterObserved, plan: ClusterPlan, told: Told) -> Mani
     return {
         "phase": _phase(seen, ready).value,
         "observedGeneration": cluster.generation,
+        "operatorVersion": __version__,
         "image": plan.image,
         "defaultImage": plan.default_image,
         "schedulerAddress": f"tcp://{host}:{COMM_PORT}",

@@ -35,6 +35,8 @@ class Problem:
     message: str
     kind: str = ""
     """The kind of the object that it was about; empty where that is not known."""
+    final: bool = False
+    """Whether the object can never be made as it is."""
 
 
 def merged(status: Manifest, wanted: Iterable[Condition], generation: int, wall: float) -> list[Manifest]:

@@ -21,6 +21,9 @@ def scheduler_status(seen: ClusterObserved, plan: SchedulerPlan, log: str) -> Ma
         "replacedUID": plan.replaced or str(before.get("replacedUID") or ""),
     }
     pod = seen.own_scheduler
+    ended_well = pod.uid if pod is not None and pod.ended_well else before.get("endedWellUID")
+    if ended_well:
+        remembered["endedWellUID"] = ended_well
     if pod is None:
         restarts = int(before.get("restarts") or 0)
         return {**before, **remembered, "ready": False, "restarts": restarts}
