@@ -60,17 +60,17 @@ images: ## Build the images and hand them to the cluster
 		--input api --input autoscaler --input uv.lock --input pyproject.toml > build/image-autoscaler
 	$(LOCALCLUSTER) image localhost/dask:dev --file examples/dask-image/Dockerfile \
 		--input uv.lock --input pyproject.toml > build/image-dask
-	$(LOCALCLUSTER) image localhost/flights-training:dev --file examples/training-image/Dockerfile \
-		--input uv.lock --input pyproject.toml --input examples/train.py > build/image-training
 
 .PHONY: test-needs
-test-needs: $(UV) ## What only tests need: a browser, another client of the same API, an image with clients in it
+test-needs: $(UV) ## What only tests need: a browser, another client of the same API, images of tests and examples
 	@mkdir -p build
 	$(LOCALCLUSTER) browser
 	UV_PROJECT_ENVIRONMENT=build/incumbent $(UV) sync --quiet --frozen --only-group incumbent --python "$$(command -v $(PYTHON))"
 	$(LOCALCLUSTER) image localhost/dask-tests:dev --file tests/support/image/Dockerfile \
 		--input tests/support/image --input api --input python-client --input uv.lock --input pyproject.toml \
 		> build/image-tests
+	$(LOCALCLUSTER) image localhost/flights-training:dev --file examples/training-image/Dockerfile \
+		--input uv.lock --input pyproject.toml --input examples/train.py > build/image-training
 
 .PHONY: plugin-image
 plugin-image: images ## Build the operator's image with the example plugin in it, and hand it to the cluster
