@@ -98,6 +98,8 @@ def test_an_autoscaler_waits_for_its_cluster_and_the_younger_of_two_does_nothing
     fake = {"spec": fake_worker_pods()}
     apply(namespace, dask_cluster("later", 0, worker=fake, scheduler=fake))
     eventually("its minimum", lambda: len(workers(namespace, "later-default")) == 2, 30)
+    owners = (get(namespace, "daskautoscaler", "early") or {})["metadata"]["ownerReferences"]
+    assert [(owner["kind"], owner["name"]) for owner in owners] == [("DaskCluster", "later")]
     apply(namespace, autoscaler("second", "later", 3, 3))
     eventually("the younger to refuse", lambda: able("second").get("reason") == "DuplicateTarget", 20)
     assert len(workers(namespace, "later-default")) == 2

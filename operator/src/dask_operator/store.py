@@ -105,6 +105,7 @@ class Store:
         self.budgets = Shelf[BudgetView](budget_view)
         self._pods_by_cluster: dict[tuple[str, str], dict[str, PodView]] = {}
         self._groups_by_cluster: dict[tuple[str, str], set[str]] = {}
+        self._autoscalers_by_cluster: dict[tuple[str, str], set[str]] = {}
 
     def apply(self, kind: str, body: Manifest) -> ObjectView | None:
         """Remember an object; gives its view if that is news, else None."""
@@ -160,6 +161,11 @@ class Store:
         found = self._groups_by_cluster.get((namespace, cluster), set())
         return tuple(self.groups.objects[(namespace, name)] for name in sorted(found))
 
+    def autoscalers_of(self, namespace: str, cluster: str) -> tuple[AutoscalerView, ...]:
+        """All autoscalers that name a cluster, by name."""
+        found = self._autoscalers_by_cluster.get((namespace, cluster), set())
+        return tuple(self.autoscalers.objects[(namespace, name)] for name in sorted(found))
+
     def pods_of(self, namespace: str, cluster: str) -> tuple[PodView, ...]:
         """All Pods labelled with a cluster's name."""
         return tuple(self._pods_by_cluster.get((namespace, cluster), {}).values())
@@ -174,12 +180,21 @@ class Store:
                 if not pods:
                     del self._pods_by_cluster[(view.namespace, view.cluster)]
             elif isinstance(view, GroupView):
-                groups = self._groups_by_cluster.setdefault((view.namespace, view.spec.cluster), set())
-                groups.discard(view.name)
-                if view is after:
-                    groups.add(view.name)
-                if not groups:
-                    del self._groups_by_cluster[(view.namespace, view.spec.cluster)]
+                home = (view.namespace, view.spec.cluster)
+                _index(self._groups_by_cluster, home, view.name, view is after)
+            elif isinstance(view, AutoscalerView):
+                home = (view.namespace, view.cluster)
+                _index(self._autoscalers_by_cluster, home, view.name, view is after)
+
+
+def _index(index: dict[tuple[str, str], set[str]], home: tuple[str, str], name: str, there: bool) -> None:
+    """Note that an object of that name belongs to a cluster, or does no more."""
+    names = index.setdefault(home, set())
+    names.discard(name)
+    if there:
+        names.add(name)
+    if not names:
+        del index[home]
 
 
 def keys_touched(store: Store, view: ObjectView) -> set[Key]:
@@ -196,8 +211,10 @@ def keys_touched(store: Store, view: ObjectView) -> set[Key]:
         return {Key(Kind.CLUSTER, space, view.cluster), *_job(store, space, view.cluster)}
     if isinstance(view, BudgetView):
         return {Key(Kind.CLUSTER, space, view.cluster)}
-    if isinstance(view, AutoscalerView):  # of interest is the one that has its cluster's name
-        return {Key(Kind.CLUSTER, space, view.name)}
+    if isinstance(
+        view, AutoscalerView
+    ):  # of the cluster that it names, and in the way of one that has its name
+        return {Key(Kind.CLUSTER, space, view.cluster), Key(Kind.CLUSTER, space, view.name)}
     return {Key(Kind.JOB, space, view.name)} if isinstance(view, JobView) else set()
 
 

@@ -1,5 +1,6 @@
 """The worker groups and the autoscaler that stand in a cluster's spec."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -104,6 +105,28 @@ def test_an_autoscaler_of_the_spec_is_made_and_goes_with_it() -> None:
     assert act.body["spec"] == {"cluster": "c", "minimum": 1, "maximum": 5}
     assert autoscaler_acts(seen(of, autoscaler=autoscaler(of))) == []
     assert told(autoscaler_acts(seen(cluster(), autoscaler=autoscaler(of)))) == [("delete", "c")]
+
+
+def stray(**metadata: Any) -> AutoscalerView:
+    """An autoscaler that somebody has made by hand."""
+    meta = {"name": "mine", "namespace": "ns", "uid": "u", "resourceVersion": "5", **metadata}
+    return autoscaler_view({"metadata": meta, "spec": {"cluster": "c", "minimum": 0, "maximum": 3}})
+
+
+def test_an_autoscaler_that_names_the_cluster_is_adopted_once() -> None:
+    alone = replace(seen(cluster()), autoscalers=(stray(),))
+    [act] = autoscaler_acts(alone)
+    assert isinstance(act, Patch)
+    assert (act.kind, act.name) == ("DaskAutoscaler", "mine")
+    [owner] = act.body["metadata"]["ownerReferences"]  # type: ignore[call-overload]
+    assert (owner["kind"], owner["controller"]) == ("DaskCluster", True)
+    adopted = stray(ownerReferences=[owner])
+    assert autoscaler_acts(replace(alone, autoscalers=(adopted,))) == []
+
+
+def test_an_autoscaler_that_goes_is_not_adopted() -> None:
+    going = stray(deletionTimestamp="2026-01-02T03:04:05Z")
+    assert autoscaler_acts(replace(seen(cluster()), autoscalers=(going,))) == []
 
 
 @pytest.mark.parametrize(("now", "patched"), [({"interval": 5}, False), ({"maximum": 9}, True)])

@@ -84,6 +84,12 @@ class AutoscalerView(ObjectView):
     metadata: Metadata
     spec: Manifest
     """As it was written."""
+    owner_references: tuple[Manifest, ...] = ()
+
+    @property
+    def cluster(self) -> str:
+        """The name of the cluster that it scales."""
+        return str(self.spec.get("cluster") or "")
 
 
 @dataclass(frozen=True)
@@ -173,6 +179,7 @@ def autoscaler_view(body: Manifest) -> AutoscalerView:
         **base_fields(body),  # type: ignore[arg-type]
         metadata=Metadata.parse(section(body, "metadata")),
         spec=section(body, "spec"),
+        owner_references=tuple(items(body, "metadata", "ownerReferences")),
     )
 
 

@@ -13,7 +13,7 @@ from dask_operator.desired import (
     owner_reference,
     wanted_groups,
 )
-from dask_operator.observed import ClusterView, GroupView, ObjectView
+from dask_operator.observed import AutoscalerView, ClusterView, GroupView, ObjectView
 from dask_operator.plan.cluster_world import Act, ClusterObserved, Create, Delete, NameConflict, Patch
 
 
@@ -35,7 +35,7 @@ def _group(cluster: ClusterView, group: GroupView, wanted: WantedGroup | None) -
     if group.deleting:
         return []
     if not group.owner:
-        return [_adoption(cluster, group)]
+        return [_adoption(cluster, Kind.WORKER_GROUP, group)]
     if group.owner != cluster.uid:
         return []
     if wanted is None:
@@ -46,15 +46,20 @@ def _group(cluster: ClusterView, group: GroupView, wanted: WantedGroup | None) -
     return [Patch(Kind.WORKER_GROUP, group.name, patch, "the cluster was edited")] if patch else []
 
 
-def _adoption(cluster: ClusterView, group: GroupView) -> Patch:
-    references = [*group.owner_references, owner_reference(cluster)]
-    identity = {"uid": group.uid, "resourceVersion": str(group.version)}
+def _adoption(cluster: ClusterView, kind: Kind, view: GroupView | AutoscalerView) -> Patch:
+    references = [*view.owner_references, owner_reference(cluster)]
+    identity = {"uid": view.uid, "resourceVersion": str(view.version)}
     body = {"metadata": {**identity, "ownerReferences": references}}
-    return Patch(Kind.WORKER_GROUP, group.name, body, "it names this cluster")
+    return Patch(kind, view.name, body, "it names this cluster")
 
 
 def autoscaler_acts(seen: ClusterObserved) -> list[Act]:
-    """The autoscaler of the spec is made, follows it, and goes when it has none any more."""
+    """The autoscaler of the spec is made, follows it, and goes when it has none any more; others are adopted."""
+    strays = [one for one in seen.autoscalers if not one.owner and not one.deleting]
+    return [*(_adoption(seen.cluster, Kind.AUTOSCALER, stray) for stray in strays), *_of_spec(seen)]
+
+
+def _of_spec(seen: ClusterObserved) -> list[Act]:
     held, wanted = seen.autoscaler, bool(seen.cluster.spec.autoscaler)
     if held is None:
         return [Create(Kind.AUTOSCALER, cluster_autoscaler(seen.cluster))] if wanted else []

@@ -45,6 +45,8 @@ class ClusterObserved:
     roster: Roster | None
     budget: BudgetView | None = None
     """The PodDisruptionBudget that has the scheduler's name, whoever it belongs to."""
+    autoscalers: tuple[AutoscalerView, ...] = ()
+    """Every autoscaler that names the cluster."""
     autoscaler: AutoscalerView | None = None
     """The DaskAutoscaler that has the cluster's name, whoever it belongs to."""
     in_flight: frozenset[str] = frozenset()

@@ -66,6 +66,7 @@ def _observe(context: Context, cluster: ClusterView) -> ClusterObserved:
         groups=context.store.groups_of(*cluster.identity),
         workers=workers,
         budget=context.store.budgets.objects.get(name),
+        autoscalers=context.store.autoscalers_of(*cluster.identity),
         autoscaler=context.store.autoscalers.objects.get(cluster.identity),
         roster=context.desk.roster(own),
         in_flight=context.desk.in_flight(own, workers),
