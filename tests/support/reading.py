@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import threading
+import time
 from typing import Any
 from urllib.parse import urlencode
 
@@ -27,6 +28,7 @@ GROUPS = (
     "apis/rbac.authorization.k8s.io/v1",
 )
 SECONDS = 30.0
+SETTLING_SECONDS = 10.0
 
 _local = threading.local()
 _proxies: list["subprocess.Popen[str]"] = []
@@ -110,6 +112,17 @@ class Reader:
         return self._paths[name]
 
     def _call(self, path: str) -> Tree:
+        """What is at a path. An API server that has just been started is given a moment, as kubectl does."""
+        deadline = time.monotonic() + SETTLING_SECONDS
+        while True:
+            try:
+                return self._connected(path)
+            except ReadError as error:
+                if error.status != 429 or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+
+    def _connected(self, path: str) -> Tree:
         for fresh in (False, True):
             try:
                 return self._ask(path)
