@@ -58,8 +58,23 @@ images: ## Build the images and hand them to the cluster
 		--input api --input operator --input uv.lock --input pyproject.toml > build/image-operator
 	$(LOCALCLUSTER) image localhost/dask:dev --file examples/dask-image/Dockerfile \
 		--input uv.lock --input pyproject.toml > build/image-dask
+
+.PHONY: test-needs
+test-needs: $(UV) ## What only tests need: a browser, another client of the same API, images of tests and examples
+	@mkdir -p build
+	$(LOCALCLUSTER) browser
+	UV_PROJECT_ENVIRONMENT=build/incumbent $(UV) sync --quiet --frozen --only-group incumbent --python "$$(command -v $(PYTHON))"
+	$(LOCALCLUSTER) image localhost/dask-tests:dev --file tests/support/image/Dockerfile \
+		--input tests/support/image --input api --input python-client --input uv.lock --input pyproject.toml \
+		> build/image-tests
 	$(LOCALCLUSTER) image localhost/flights-training:dev --file examples/training-image/Dockerfile \
 		--input uv.lock --input pyproject.toml --input examples/train.py > build/image-training
+
+.PHONY: plugin-image
+plugin-image: images ## Build the operator's image with the example plugin in it, and hand it to the cluster
+	$(LOCALCLUSTER) image localhost/dask-operator-with-plugin:dev --file examples/plugin/Dockerfile \
+		--build-arg OPERATOR=localhost/dask-operator:dev --input examples/plugin \
+		--input api --input operator --input uv.lock --input pyproject.toml > build/image-plugin
 
 .PHONY: install
 install: images ## Put the current images and chart into the cluster
@@ -81,18 +96,22 @@ test-unit: check ## The checks and the tests that run anywhere
 	@pytest -q -n auto --dist worksteal $(UNIT)
 
 .PHONY: test
-test: test-unit cluster tools install ## Every test, on the cluster too
+test: test-unit cluster tools install test-needs ## Every test, on the cluster too
 	@./tests/on-the-cluster tests/chart tests/cluster
 
 .PHONY: test-namespaced
 test-namespaced: export WATCH_NAMESPACES = $(addprefix dask-tests-,0 1 2 3 4 5)
-test-namespaced: cluster tools install ## The tests on the cluster, with an operator that looks after some namespaces only
+test-namespaced: cluster tools install test-needs ## The tests on the cluster, with an operator that looks after some namespaces only
 	@./tests/on-the-cluster
 
 .PHONY: test-all
-test-all: test-unit cluster tools install ## Every test, the long ones too
+test-all: test-unit cluster tools install test-needs ## Every test, the long ones too
 	@./tests/on-the-cluster --slow tests/chart tests/cluster
 
 .PHONY: bench
 bench: venv cluster install ## The benchmarks
 	@python -m bench
+	$(LOCALCLUSTER) up --client-limits raised
+	python -m bench sizing
+	$(LOCALCLUSTER) up --client-limits default
+	python -m bench.table

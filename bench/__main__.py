@@ -2,9 +2,15 @@
 
 import argparse
 
-from bench import api_calls, first_result, jobs
+from bench import api_calls, first_result, jobs, port_forward, sizing
 
-BENCHMARKS = {"api-calls": api_calls.run, "first-result": first_result.run, "jobs": jobs.run}
+BENCHMARKS = {
+    "api-calls": api_calls.run,
+    "first-result": first_result.run,
+    "port-forward": port_forward.run,
+    "jobs": jobs.run,
+    "sizing": sizing.run,
+}
 
 
 def main() -> None:

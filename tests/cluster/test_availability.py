@@ -92,9 +92,9 @@ def _reconciles_within(namespace: str, name: str, seconds: float) -> None:
 @pytest.mark.parametrize(
     ("outage", "seconds"),
     [
-        (api_server_stopped, 3),
+        pytest.param(api_server_stopped, 3, marks=pytest.mark.slow),
         (api_server_killed, 3),
-        (etcd_paused, 20),
+        pytest.param(etcd_paused, 20, marks=pytest.mark.slow),
         pytest.param(api_server_stopped, 90, marks=pytest.mark.slow),
         pytest.param(api_server_killed, 90, marks=pytest.mark.slow),
         pytest.param(etcd_paused, 90, marks=pytest.mark.slow),

@@ -6,6 +6,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,35 @@ def test_adapt_makes_an_autoscaler_and_scale_removes_it(shared: KubeCluster, nam
     assert found["spec"]["maximum"] == 2
     shared.scale(2)
     assert not kubectl("get", "daskautoscalers", "--namespace", namespace, "--output=name")
+
+
+def test_the_buttons_of_the_notebook_widget_scale_and_adapt(shared: KubeCluster, namespace: str) -> None:
+    parts = list(every_part(shared._widget()))
+    named = {part.description: part for part in parts if getattr(part, "description", "")}
+    named["Workers"].value = 3
+    named["Scale"].click()
+    path = "jsonpath={.spec.worker.replicas}"
+    group = ("daskworkergroup", "shared-default", "--namespace", namespace)
+    assert kubectl("get", *group, "--output", path) == "3"
+    named["Minimum"].value = named["Maximum"].value = 2
+    named["Adapt"].click()
+    assert kubectl("get", "daskautoscalers", "--namespace", namespace, "--output=name")
+    shared.scale(2)
+
+
+def every_part(widget: Any) -> Iterator[Any]:
+    """A widget and all that are in it."""
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from every_part(child)
+
+
+def test_an_operator_of_another_release_is_told_in_one_sentence(
+    shared: KubeCluster, namespace: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(metadata, "version", lambda package: "99.0.0")
+    with KubeCluster.from_name("shared", namespace=namespace, quiet=True):
+        until(lambda: "This client is 99.0.0 and the operator" in caplog.text, "a word about the skew")
 
 
 def test_closing_a_cluster_that_was_only_connected_to_deletes_nothing(

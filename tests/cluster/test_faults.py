@@ -72,7 +72,7 @@ by_resync = pytest.mark.parametrize("stage", [OFTEN_LISTED], indirect=True, ids=
 
 
 @by_itself
-@pytest.mark.parametrize("sample", [32, pytest.param(None, marks=pytest.mark.slow, id="all")])
+@pytest.mark.parametrize("sample", [24, pytest.param(None, marks=pytest.mark.slow, id="all")])
 def test_any_one_call_may_fail_in_any_way(stage: Stage, sample: int | None) -> None:
     report, points = asyncio.run(_sweep(stage, sample))
     print(_summary(report, points))
@@ -99,7 +99,7 @@ def test_any_one_call_may_fail_in_any_way_in_the_life_of_a_job(stage: Stage, sam
 
 
 @by_itself
-@pytest.mark.parametrize("kills", [8, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [4, pytest.param(100, marks=pytest.mark.slow)])
 def test_the_operator_may_be_killed_between_any_two_calls(stage: Stage, kills: int) -> None:
     done = asyncio.run(_kills(stage, kills))
     print(done)

@@ -14,10 +14,10 @@ from tests.support.dask import (
     condition,
     dask_client,
     dask_cluster,
-    event_reasons,
     fake_worker_pods,
     names,
     wait_connected,
+    wait_told,
     workers,
 )
 from tests.support.kubectl import KubectlError, Tree, apply, eventually, get, kubectl
@@ -44,7 +44,7 @@ def test_a_scheduler_that_is_lost_again_and_again_is_replaced_ever_more_slowly(n
             eventually("another one", lambda uid=uid: _uid(namespace, "doom-scheduler") not in ("", uid), 10)  # type: ignore[misc]
     held = eventually("the pause to be told", lambda: _lost(namespace), 5, every=0.05)
     assert "lost 3 times" in held["message"]
-    assert "SchedulerLost" in event_reasons(namespace, "doom")
+    wait_told(namespace, "doom", "SchedulerLost")
     eventually(
         "the cluster to be Ready after the pause",
         lambda: _ready(namespace, "doom").get("status") == "True",
@@ -69,7 +69,7 @@ def test_a_scheduler_that_ends_by_itself_is_replaced_and_its_end_is_told(namespa
 
     scheduler = eventually("the new life to be counted", told, 30)
     assert scheduler["lastEnd"]["exitCode"] == 137
-    eventually("an Event", lambda: "SchedulerRestarted" in event_reasons(namespace, "crash"), 10)
+    wait_told(namespace, "crash", "SchedulerRestarted")
     wait_connected(namespace, "crash", 1)
     with dask_client(namespace, "crash") as client:
         assert client.submit(sum, [1, 2]).result(timeout=30) == 3
@@ -173,7 +173,7 @@ def test_a_pod_that_no_kubelet_ends_is_deleted_by_force_after_its_grace_and_a_mi
         assert time.monotonic() - started > 55
         name_of = worker["metadata"]["name"]
         eventually("the old worker to be gone", lambda: get(namespace, "pod", name_of) is None, 30)
-        eventually("an Event", lambda: "Deleted" in event_reasons(namespace, "silent"), 10)
+        wait_told(namespace, "silent", "Deleted")
     finally:
         kubectl("delete", "daskcluster", "silent", "-n", namespace)
         kubectl("delete", "node", name)

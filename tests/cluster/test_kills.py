@@ -58,7 +58,7 @@ def _result(number: int, address: str) -> Any:
     return np.full(1000, number, dtype="float64")
 
 
-@pytest.mark.parametrize("kills", [6, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
 def test_kills_of_the_operator_change_only_how_long_it_takes(
     namespace: str, tmp_path: Path, kills: int
 ) -> None:

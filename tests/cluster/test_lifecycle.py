@@ -9,11 +9,11 @@ from tests.support.dask import (
     condition,
     dask_client,
     dask_cluster,
-    event_reasons,
     events,
     fake_worker_pods,
     names,
     wait_connected,
+    wait_told,
     worker_group,
     workers,
 )
@@ -173,9 +173,21 @@ def test_deleted_pods_are_replaced_within_5_seconds(namespace: str) -> None:
     item = wait_connected(namespace, "heal", 2)
     assert item["status"]["scheduler"]["restarts"] == 1
     assert len(item["status"]["scheduler"]["lost"]) == 1
-    assert "SchedulerRestarted" in event_reasons(namespace, "heal")
+    wait_told(namespace, "heal", "SchedulerRestarted")
     with dask_client(namespace, "heal") as client:
         assert client.submit(sum, [4, 5]).result(timeout=30) == 9
+
+
+def test_a_cluster_without_work_is_deleted_after_its_idle_timeout_and_the_event_says_why(
+    namespace: str,
+) -> None:
+    apply(namespace, dask_cluster("idle", 1, idleTimeout=20))
+    _wait_ready(namespace, "idle")
+    with dask_client(namespace, "idle") as client:
+        assert client.submit(sum, [1, 2]).result(timeout=60) == 3
+    eventually("the cluster to go", lambda: get(namespace, "daskcluster", "idle") is None, 60)
+    assert "20 s without work" in wait_told(namespace, "idle", "Deleted")
+    eventually("its Pods to go", lambda: not list_objects(namespace, "pods"), 60)
 
 
 def test_deleted_objects_come_back(namespace: str) -> None:

@@ -14,6 +14,7 @@ from tests.support.dask import (
     names,
     on_workers,
     wait_connected,
+    wait_told,
     worker_group,
     workers,
 )
@@ -131,8 +132,7 @@ def test_workers_whose_results_have_nowhere_to_go_stay(namespace: str) -> None:
         group = get(namespace, "daskworkergroup", "full-default")
         assert condition(group, "DrainBlocked")["reason"] == "NoRoomForResults"
         assert _sums(client, futures) == [float(n * NUMBERS) for n in range(10)]
-        reasons = kubectl("get", "events", "-n", namespace, "-o", "jsonpath={.items[*].reason}")
-        assert "DrainBlocked" in reasons
+        wait_told(namespace, "full-default", "DrainBlocked")
         del futures
         eventually("no worker left", lambda: not workers(namespace, "full-default", alive=False), 60)
         eventually("DrainBlocked to end", lambda: not blocked(), 10)
@@ -174,8 +174,7 @@ def test_a_limit_on_the_drain_ends_it_and_says_what_was_lost(namespace: str) -> 
         wait(futures)
         kubectl("scale", "-n", namespace, "daskcluster", "limit", "--replicas=0")
         eventually("no worker left", lambda: not workers(namespace, "limit-default", alive=True), 60)
-    events = kubectl("get", "events", "-n", namespace, "-o", "jsonpath={.items[*].message}")
-    assert "3 results in their memory are lost" in events
+    assert "3 results in their memory are lost" in wait_told(namespace, "limit-default", "WorkersRemoved")
 
 
 def test_a_worker_pod_that_is_deleted_by_hand_hands_over_its_results(namespace: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.dask import condition, dask_cluster, event_reasons, events, fake_worker_pods, workers
+from tests.support.dask import condition, dask_cluster, event_reasons, fake_worker_pods, wait_told, workers
 from tests.support.kubectl import Tree, apply, eventually, get, kubectl
 
 SECONDS = 10
@@ -185,7 +185,7 @@ def test_the_last_failures_have_exit_code_and_log(namespace: str) -> None:
     [failure] = failures()
     assert (failure["exitCode"], failure["reason"], failure["restarted"]) == (7, "Error", True)
     assert failure["log"] == "first line\nthe last line"
-    message = next(e["message"] for e in events(namespace, "fails-default") if e["reason"] == "WorkerFailed")
+    message = wait_told(namespace, "fails-default", "WorkerFailed")
     assert message.endswith("its log ends: the last line")
 
 
@@ -210,6 +210,13 @@ def test_nothing_is_written_while_nothing_changes(namespace: str) -> None:
     apply(namespace, dask_cluster("calm", 2, worker=GOOD, scheduler=FAKE_SCHEDULER))
     eventually("the workers", lambda: told_well(namespace, "calm"), 40)
 
+    def said_all() -> bool:
+        """Whether the last thing has been told that comes with time alone: that fake workers do not connect."""
+        cluster = get(namespace, "daskcluster", "calm")
+        return condition(cluster, "WorkersConnected").get("reason") == "NotConnecting"
+
+    eventually("all to be said", said_all, 60)
+
     def versions() -> list[str]:
         items = [get(namespace, "daskcluster", "calm"), get(namespace, "daskworkergroup", "calm-default")]
         return [item["metadata"]["resourceVersion"] for item in items if item is not None]
@@ -223,5 +230,6 @@ def test_nothing_is_written_while_nothing_changes(namespace: str) -> None:
     eventually("8 s without a write", unchanged, 60)
     kubectl("annotate", "-n", namespace, "pod", "calm-scheduler", "example.com/poke=1")
     before = versions()
-    eventually("the operator to have seen the Pod", lambda: get(namespace, "pod", "calm-scheduler"), 5)
+    apply(namespace, dask_cluster("later", 1, worker=GOOD, scheduler=FAKE_SCHEDULER))
+    eventually("the operator to have seen later Pods", lambda: told_well(namespace, "later"), 40)
     assert versions() == before

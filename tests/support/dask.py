@@ -108,6 +108,15 @@ def events(namespace: str, name: str) -> list[Tree]:
     return [item for item in list_objects(namespace, "events") if item["involvedObject"]["name"] == name]
 
 
+def wait_told(namespace: str, name: str, reason: str, seconds: float = 10) -> str:
+    """The message of an Event with that reason about the object of that name: they are written in the background."""
+
+    def message() -> str:
+        return next((item["message"] for item in events(namespace, name) if item["reason"] == reason), "")
+
+    return eventually(f"an Event {reason} about {name}", message, seconds)
+
+
 def event_reasons(namespace: str, name: str) -> set[str]:
     """Their reasons."""
     return {item["reason"] for item in events(namespace, name)}

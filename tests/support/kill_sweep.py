@@ -12,6 +12,9 @@ from .scenario import Life
 MOST_CALLS = 60
 """The next kill comes after as many calls at most; a life has about fifty."""
 
+LIMIT = 300.0
+"""Seconds. More than a step takes while the operator is killed again and again, and looks around at each start."""
+
 NEXT_KILL_SECONDS = 120.0
 
 
@@ -61,7 +64,7 @@ async def kill_again_and_again(
 async def _lane(sweep: Sweep, kills: Kills) -> None:
     while kills.done < kills.wanted:
         number = kills.done
-        life = await sweep.life(f"from kill {number}")
+        life = await sweep.life(f"from kill {number}", limit=LIMIT)
         kills.lives.append(life)
 
 

@@ -1,5 +1,6 @@
 """kubectl, as the tests use it: the project's own binary, on the project's own kubeconfig."""
 
+import functools
 import json
 import os
 import subprocess
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+
+from .reading import Reader, ReadError
 
 ROOT = Path(__file__).resolve().parents[2]
 KUBECTL = ROOT / "build" / "bin" / "kubectl"
@@ -47,16 +50,23 @@ def apply(namespace: str, *objects: Tree) -> None:
 
 def get(namespace: str, kind: str, name: str) -> Tree | None:
     """One object, or None."""
-    text = kubectl("get", kind, name, "-n", namespace, "-o", "json", "--ignore-not-found")
-    found: Tree | None = json.loads(text) if text.strip() else None
-    return found
+    try:
+        return _reader().get(namespace, kind, name)
+    except ReadError as error:
+        raise KubectlError(str(error)) from error
 
 
-def list_objects(namespace: str, kind: str, selector: str = "") -> list[Tree]:
-    """All objects of a kind."""
-    text = kubectl("get", kind, "-n", namespace, "-o", "json", *(["-l", selector] if selector else []))
-    items: list[Tree] = json.loads(text)["items"]
-    return items
+def list_objects(namespace: str, kinds: str, selector: str = "") -> list[Tree]:
+    """All objects of some kinds (``pods,services``)."""
+    try:
+        return _reader().items(namespace, kinds, selector)
+    except ReadError as error:
+        raise KubectlError(str(error)) from error
+
+
+@functools.cache
+def _reader() -> Reader:
+    return Reader(str(KUBECTL), str(KUBECONFIG))
 
 
 def eventually(what: str, found: Callable[[], T | None], seconds: float = 60, every: float = 0.2) -> T:

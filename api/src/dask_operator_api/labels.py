@@ -47,6 +47,17 @@ RESTART = f"{OWN_PREFIX}restart"
 """Annotation on a DaskCluster: a new value has the scheduler replaced at once. On a scheduler Pod: the value that it
 was made under."""
 
+CREATION = f"{OWN_PREFIX}creation"
+"""Annotation on a DaskCluster: a word drawn by the client that created it, which so knows its own again even if the
+answer to its request was lost."""
+
+HEARTBEAT = f"{OWN_PREFIX}heartbeat"
+"""Annotation on a DaskCluster: rewritten with another value, the time in RFC 3339, for as long as its client lives."""
+
+TIME_TO_LIVE = f"{OWN_PREFIX}time-to-live"
+"""Annotation on a DaskCluster: seconds for which :data:`HEARTBEAT` may stay the same before the operator deletes the
+cluster. A cluster without it is never missed."""
+
 SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
 """Annotation that keeps the node autoscaler from moving a Pod."""
 

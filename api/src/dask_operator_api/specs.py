@@ -100,6 +100,8 @@ class ClusterSpec:
     """``spec`` of a DaskCluster."""
 
     image: str | None = None
+    idle_timeout: float = 0.0
+    """Seconds without work after which the scheduler ends, and the cluster with it; 0: never."""
     scheduler: SchedulerSpec = field(default_factory=SchedulerSpec)
     worker: WorkerSpec = field(default_factory=WorkerSpec)
     groups: tuple[GroupInSpec, ...] = ()
@@ -112,6 +114,7 @@ class ClusterSpec:
         """Read a DaskCluster's ``spec``."""
         return cls(
             image=body.get("image") or None,
+            idle_timeout=float(_given(body, "idleTimeout", 0)),
             scheduler=SchedulerSpec.parse(section(body, "scheduler")),
             worker=WorkerSpec.parse(section(body, "worker")),
             groups=tuple(GroupInSpec.parse(item) for item in items(body, "workerGroups")),

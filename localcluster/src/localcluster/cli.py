@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from localcluster import cluster, external, families, images, settings, toolchain
+from localcluster import cluster, debian, external, families, images, settings, toolchain
 from localcluster.shell import LocalClusterError, say
 
 
@@ -22,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands.add_parser("down", help="end the cluster, and leave the machine as it was")
     commands.add_parser("status", help="what runs, in which version")
+    commands.add_parser("browser", help="have a browser without a window, for tests that look at pages")
     _add_image(commands.add_parser("image", help="build an image and hand it to the cluster"))
     return top
 
@@ -92,10 +93,17 @@ def _run(options: argparse.Namespace) -> None:
         cluster.up(options.fake_nodes, options.client_limits)
     elif options.command == "image":
         print(_image(options))
+    elif options.command == "browser":
+        _browser()
     elif options.command == "down":
         cluster.down()
     elif options.command == "status":
         print("\n".join(cluster.status()))
+
+
+def _browser() -> None:
+    if not any(map(debian.installed, debian.BROWSERS)):
+        debian.ensure(debian.FOR_PAGES)
 
 
 def _image(options: argparse.Namespace) -> str:

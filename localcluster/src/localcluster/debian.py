@@ -24,6 +24,13 @@ NEEDED: Mapping[str, str] = {
 """Command (or file) to the package that brings it. Asked by command, so that another vendor's containerd
 is used as it is, rather than thrown out by apt in favour of Debian's."""
 
+BROWSERS = ("chromium-headless-shell", "chromium", "google-chrome")
+FOR_PAGES: Mapping[str, str] = {
+    BROWSERS[0]: "chromium-headless-shell",
+    "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf": "fonts-dejavu-core",
+}
+"""A browser without a window, for the tests that look at pages."""
+
 FOR_IMAGES: Mapping[str, str] = {"buildah": "buildah", "debootstrap": "debootstrap"}
 
 

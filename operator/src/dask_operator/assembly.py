@@ -14,7 +14,9 @@ from dask_operator.intake import Intake
 from dask_operator.keeper import Keeper
 from dask_operator.kube import Kube
 from dask_operator.leadership import Leadership
-from dask_operator.metrics import Gauges
+from dask_operator.metrics import Gauges, Metrics
+from dask_operator.observed.pods import worker_states
+from dask_operator.pace import Pace
 from dask_operator.queue import KeyedQueue
 from dask_operator.reconcile import Context, reconcile
 from dask_operator.recorder import Recorder
@@ -37,6 +39,7 @@ class Parts:
     """The operator."""
 
     settings: Settings
+    store: Store
     kube: Kube
     aside: Kube
     """Calls that need no Lease, and must not wait behind others: the Lease itself, rights, claims."""
@@ -48,6 +51,7 @@ class Parts:
     leadership: Leadership
     survey: Survey
     keeper: Keeper
+    metrics: Metrics
     ready: bool = False
 
     def complaint(self) -> str:
@@ -72,6 +76,8 @@ class Parts:
             oldest=self.queue.oldest_age(),
             served=len(self.territory.spaces),
             left_out=len(self.territory.left_out),
+            clusters=len(self.store.clusters.objects),
+            workers=worker_states(self.store.pods.objects.values()),
         )
 
 
@@ -88,20 +94,23 @@ def _notes(territory: Territory) -> Callable[[], dict[str, str | None]]:
 async def assemble(settings: Settings) -> Parts:
     """Make everything."""
     fence = Fence()
+    metrics = Metrics()
     agent = f"dask-operator/{__version__} ({settings.identity})"
-    kube = await Kube.connect(fence, agent)
-    aside = await Kube.connect(Fence.always_open(), agent, ASIDE_CONNECTIONS)
+    kube = await Kube.connect(fence, agent, called=metrics.called, pace=Pace(settings.calls_per_second))
+    aside = await Kube.connect(Fence.always_open(), agent, ASIDE_CONNECTIONS, metrics.called)
     schedulers = DaskSchedulers()
     store = Store()
 
     async def one(key: Key) -> float | None:
         return await reconcile(context, key)
 
-    queue = KeyedQueue(one, settings.concurrency)
-    desk = SchedulerDesk(schedulers, queue.add, time.monotonic)
+    queue = KeyedQueue(one, settings.concurrency, metrics.passed)
+    desk = SchedulerDesk(schedulers, queue.add, time.monotonic, metrics.retired)
     intake = Intake(store, queue, desk)
     recorder = Recorder(kube, settings.identity)
-    context = Context(settings, kube, store, intake, desk, recorder, time.monotonic, time.time)
+    context = Context(
+        settings, kube, store, intake, desk, recorder, time.monotonic, time.time, metrics.refused
+    )
 
     territory = Territory(aside, settings.namespace, settings.release, settings.watch_namespaces)
     me = Identity.of(settings.identity, settings.pod_uid, secrets.token_hex(4))
@@ -109,11 +118,25 @@ async def assemble(settings: Settings) -> Parts:
         aside, settings.namespace, settings.release, me, fence, boot_seconds, _notes(territory)
     )
     hearing = Hearing()
-    watches = Watches(lambda event: keeper.heard(event), fence, agent)
+    watches = Watches(lambda event: keeper.heard(event), fence, agent, settings.plugins_unlabelled)
     survey = Survey(kube, intake, territory, hearing, lambda: watches.running, time.monotonic)
     keeper = Keeper(watches, hearing, intake, survey, territory, leadership.steady_seconds, time.monotonic)
     # What the watches missed meanwhile is not waited for.
     leadership.resumed = survey.soon
-    return Parts(
-        settings, kube, aside, schedulers, desk, queue, recorder, territory, leadership, survey, keeper
+    parts = Parts(
+        settings=settings,
+        store=store,
+        kube=kube,
+        aside=aside,
+        schedulers=schedulers,
+        desk=desk,
+        queue=queue,
+        recorder=recorder,
+        territory=territory,
+        leadership=leadership,
+        survey=survey,
+        keeper=keeper,
+        metrics=metrics,
     )
+    metrics.watch(parts.gauges)
+    return parts

@@ -3,14 +3,14 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from typing import Any, NamedTuple
 
 import kopf
 from dask_operator_api.kinds import GROUP, VERSION, Kind
 from dask_operator_api.manifests import Manifest
 
-from dask_operator.intake import SELECTOR, version_of
+from dask_operator.intake import SELECTOR, is_watched, version_of
 
 LOGIN_PAUSE = 2.0
 """Seconds at least between two logins, if the API server does not take the token."""
@@ -35,8 +35,16 @@ class Patience:
         return itertools.chain((0.2, 0.5, 1.0, 2.0), itertools.repeat(4.0))
 
 
-def configure(settings: kopf.OperatorSettings) -> None:
-    """Set kopf up as a source of watch events and nothing else."""
+BY_LABEL_NAMES = {
+    **dict.fromkeys(("pods", "pod", "po"), "pods"),
+    **dict.fromkeys(("services", "service", "svc"), "services"),
+    **dict.fromkeys(("poddisruptionbudgets", "poddisruptionbudget", "pdb"), "poddisruptionbudgets"),
+}
+"""The names that kopf has for kinds of which the API server sends those with the operator's labels only → plural."""
+
+
+def configure(settings: kopf.OperatorSettings, unlabelled: Collection[str] = ()) -> None:
+    """Set kopf up as a source of watch events; ``unlabelled`` are the kinds (plurals) to be watched whole."""
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.process.ultimate_exiting_timeout = None
@@ -48,9 +56,8 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.watching.connect_timeout = 5.0
     settings.queueing.idle_timeout = 0.1
     settings.queueing.exit_timeout = 1.0
-    settings.watching.label_selectors["pods"] = SELECTOR
-    settings.watching.label_selectors["services"] = SELECTOR
-    settings.watching.label_selectors["poddisruptionbudgets"] = SELECTOR
+    for plural in sorted({*BY_LABEL_NAMES.values()} - {*unlabelled}):
+        settings.watching.label_selectors[plural] = SELECTOR
 
 
 def gone_at(meta: Manifest) -> tuple[str, str, str, int]:
@@ -70,6 +77,8 @@ def register(
         async def saw(event: Any, **_: Any) -> None:
             body = dict(event["object"])
             body.setdefault("kind", kind)
+            if not is_watched(kind, body):  # a plugin wants to see it
+                return
             hand_over(Event(kind, event["type"] == "DELETED", body))
 
     watch(Kind.CLUSTER, GROUP, VERSION, Kind.CLUSTER.plural)

@@ -5,6 +5,7 @@ Objects go in and come out as plain dicts. Every failure is one of the kinds in 
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -19,6 +20,7 @@ from kubernetes.aio.client.configuration import Configuration
 from dask_operator import transport
 from dask_operator.errors import ApiError, Conflict, NotFound, NotLeading, Refused, TryAgain, Uncertain
 from dask_operator.fence import Fence
+from dask_operator.pace import Pace
 
 REQUEST_SECONDS = 15.0
 LIST_SECONDS = 60.0
@@ -57,27 +59,55 @@ class Listing:
     version: int
 
 
+Called = Callable[[str, int | None], None]
+
+
+def _uncounted(_verb: str, _code: int | None) -> None:
+    """Nobody counts."""
+
+
 class Kube:
     """Calls to the API server. Make one with :meth:`connect`; close it at the end.
 
     Writes pass ``fence``, and none is under way any more when it closes.
     """
 
-    def __init__(self, client: ApiClient, fence: Fence, agent: str) -> None:
+    def __init__(
+        self,
+        client: ApiClient,
+        fence: Fence,
+        agent: str,
+        called: Called = _uncounted,
+        pace: Pace | None = None,
+    ) -> None:
         self._client = client
         self._fence = fence
         self._agent = agent
+        self._called = called
+        self._pace = pace or Pace(0)
 
     @classmethod
-    async def connect(cls, fence: Fence, agent: str, connections: int = CONNECTIONS) -> "Kube":
+    async def connect(
+        cls,
+        fence: Fence,
+        agent: str,
+        connections: int = CONNECTIONS,
+        called: Called = _uncounted,
+        pace: Pace | None = None,
+    ) -> "Kube":
         """Use the Pod's service account, or outside a Pod the kubeconfig that ``KUBECONFIG`` names.
 
-        ``agent`` is what the API server's audit log calls this process.
+        Args:
+            fence: what writes have to pass.
+            agent: what the API server's audit log calls this process.
+            connections: how many at one time.
+            called: told of every call: the HTTP verb, and the answer's status, or None where none came.
+            pace: how fast calls are made; without bound unless given.
         """
         client = ApiClient(await _configuration())
         rest = client.rest_client
         rest.pool_manager = transport.session(fence, rest.ssl_context, connections)
-        return cls(client, fence, agent)
+        return cls(client, fence, agent, called, pace)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -123,11 +153,12 @@ class Kube:
         return await self._call("PATCH", url, body, content_type)
 
     async def delete(
-        self, kind: str, namespace: str, name: str, uid: str, at_once: bool = False
+        self, kind: str, namespace: str, name: str, uid: str, at_once: bool = False, version: int = 0
     ) -> Manifest | None:
         """Delete the object with that very uid; gives what is left of it. Gone already is success (None).
 
-        ``at_once`` waits for no kubelet: the object is gone, whatever still runs of it.
+        ``at_once`` waits for no kubelet: the object is gone, whatever still runs of it. With ``version`` it is deleted
+        only if nobody has written to it since.
 
         Raises:
             Conflict: the object is still there, and was not deleted.
@@ -135,6 +166,8 @@ class Kube:
         body: Manifest = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
         if at_once:
             body["gracePeriodSeconds"] = 0
+        if version:
+            body["preconditions"]["resourceVersion"] = str(version)
         try:
             answer = await self._call("DELETE", _url(kind, namespace, name), body)
         except NotFound:
@@ -217,6 +250,7 @@ class Kube:
         content_type: str = "application/json",
         seconds: float = REQUEST_SECONDS,
     ) -> bytes:
+        await self._pace.turn()
         headers = {"Content-Type": content_type, "Accept": "application/json", "User-Agent": self._agent}
         await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, verb, body)
         url = self._client.configuration.host + path
@@ -225,9 +259,11 @@ class Kube:
             if seconds <= 0:
                 raise NotLeading(transport.CLOSED)
         timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=5.0)
+        code: int | None = None
         try:
             response = await self._client.call_api(verb, url, headers, body, None, timeout)
             text = await response.read()
+            code = response.status
         except transport.NotSent as error:
             raise NotLeading(str(error)) from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -235,6 +271,8 @@ class Kube:
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             what = f"{verb} {path.partition('?')[0]}: no answer: {error or type(error).__name__}"
             raise (TryAgain(what) if verb == "GET" else Uncertain(what)) from error
+        finally:
+            self._called(verb, code)
         return _checked(verb, response.status, dict(response.headers), text)
 
 

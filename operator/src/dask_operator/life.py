@@ -5,10 +5,9 @@ import logging
 import signal
 from contextlib import suppress
 
-from dask_operator import __version__, definitions, health
+from dask_operator import __version__, definitions, health, plugins
 from dask_operator.assembly import Parts, assemble
 from dask_operator.errors import ApiError, NotFound
-from dask_operator.metrics import Metrics
 from dask_operator.settings import Settings
 from dask_operator.territory import Unfit
 
@@ -29,16 +28,17 @@ async def run(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT.
 
     Raises:
+        PluginFailed: a plugin cannot be imported, and the settings want it.
         Unfit: the operator must not run here.
         LeadershipLost: another operator leads: the process must end at once.
         WatchesHang: the same, for another reason.
     """
+    plugins.load(settings.plugins_must_load, settings.plugins_unlabelled)
     parts = await assemble(settings)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    numbers = Metrics(parts.gauges)
-    await health.serve(settings.http_port, parts.complaint, lambda: parts.ready, numbers.page)
+    await health.serve(settings.http_port, parts.complaint, lambda: parts.ready, parts.metrics.page)
     told = asyncio.create_task(stop.wait())
     renewing = asyncio.create_task(_lead_when_possible(parts))
     await asyncio.wait({told, renewing}, return_when=asyncio.FIRST_COMPLETED)

@@ -5,6 +5,7 @@ import logging
 import sys
 import time
 
+from dask_operator import passes
 from dask_operator.settings import Settings
 
 REPEAT_SECONDS = 60.0
@@ -16,15 +17,32 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as JSON."""
-        line = {
+        line: dict[str, object] = {
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
+        one = passes.current()
+        if one is not None:
+            line |= {"object": one.object, "generation": one.generation, "seconds": round(one.seconds, 4)}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line)
+
+
+class PlainFormatter(logging.Formatter):
+    """A line for people, with the object that it is about in front of the message."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(about)s%(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as text."""
+        one = passes.current()
+        generation = f" generation {one.generation}" if one and one.generation is not None else ""
+        record.about = f"[{one.object}{generation}, {one.seconds:.3f} s] " if one is not None else ""
+        return super().format(record)
 
 
 class QuietKopf(logging.Filter):
@@ -53,8 +71,7 @@ class QuietKopf(logging.Filter):
 def set_up(settings: Settings) -> None:
     """Log to standard error, in the form and from the level that the settings say."""
     handler = logging.StreamHandler(sys.stderr)
-    plain = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    handler.setFormatter(JsonFormatter() if settings.log_format == "json" else plain)
+    handler.setFormatter(JsonFormatter() if settings.log_format == "json" else PlainFormatter())
     handler.addFilter(QuietKopf())
     level = settings.log_level.upper()
     logging.basicConfig(level=level, handlers=[handler], force=True)

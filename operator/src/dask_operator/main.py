@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from dask_operator import life, logs
 from dask_operator.leadership import LeadershipLost
+from dask_operator.plugins import PluginFailed
 from dask_operator.settings import Settings, SettingsError
 from dask_operator.territory import Unfit
 from dask_operator.watches import WatchesHang
@@ -31,7 +32,7 @@ async def _life(settings: Settings) -> None:
     try:
         await life.run(settings)
         code = 0
-    except (Unfit, LeadershipLost, WatchesHang) as error:
+    except (PluginFailed, Unfit, LeadershipLost, WatchesHang) as error:
         logger.error("%s", error)
     except Exception:
         logger.exception("the operator has stopped working")

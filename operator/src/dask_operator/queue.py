@@ -6,6 +6,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from dask_operator import passes
 from dask_operator.errors import TryAgain
 from dask_operator.store import Key
 
@@ -16,16 +17,32 @@ LONGEST_BACKOFF = 60.0
 NEWS_SECONDS = 2.0
 """After a failure, news of an object brings it back after this long at most; the server's own wish is obeyed."""
 
+REST = 4.0
+"""After a pass, news of the same object waits for this many times as long as the pass took: however many Pods a cluster
+has, and however fast they come and go, its passes take a fifth of the time at most, and much news comes to one pass."""
+
+LONGEST_REST = 0.25
+"""Seconds."""
+
+RESTING_MAX = 1000
+"""How many keys may have a note of their rest before those whose time is over are dropped."""
+
+Passed = Callable[[str, float, BaseException | None], None]
+
 Reconcile = Callable[[Key], Awaitable[float | None]]
 """Brings one object's world in order; gives the seconds after which to look again, or None."""
 
 
 @dataclass
 class KeyedQueue:
-    """Runs ``reconcile`` for every key that was added, ``concurrency`` keys at a time."""
+    """Runs ``reconcile`` for every key that was added, ``concurrency`` keys at a time.
+
+    ``passed`` is told of every pass: the kind of its object, its seconds, and the error that it ended in, if any.
+    """
 
     reconcile: Reconcile
     concurrency: int
+    passed: Passed = lambda _kind, _seconds, _error: None
     _ready: "asyncio.Queue[Key | None]" = field(default_factory=asyncio.Queue)
     """Keys to work on; None ends a worker."""
     _queued: dict[Key, float] = field(default_factory=dict)
@@ -36,7 +53,7 @@ class KeyedQueue:
     _timers: dict[Key, asyncio.TimerHandle] = field(default_factory=dict)
     _failures: dict[Key, int] = field(default_factory=dict)
     _not_before: dict[Key, float] = field(default_factory=dict)
-    """Keys that failed → the loop time before which news does not bring them back."""
+    """Keys that failed, or rest → the loop time before which news does not bring them back."""
     _setback: float | None = None
     """When a pass ended last with something to try again (loop time)."""
     _ending: bool = False
@@ -113,7 +130,8 @@ class KeyedQueue:
                 return
             self._running[key] = self._queued.pop(key)
             try:
-                await self._once(key)
+                with passes.over(str(key)):
+                    await self._once(key)
             finally:
                 del self._running[key]
                 if key in self._again:
@@ -121,18 +139,30 @@ class KeyedQueue:
                     self.add(key)
 
     async def _once(self, key: Key) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        failure: Exception | None = None
         try:
             again = await self.reconcile(key)
         except TryAgain as error:
-            self._setback = asyncio.get_running_loop().time()
+            failure = error
+            self._setback = loop.time()
             self._back_off(key, error, error.retry_after)
         except Exception as error:
+            failure = error
             logger.exception("%s: reconcile failed", key)
             self._back_off(key, error, None)
         else:
             self._failures.pop(key, None)
+            self._rest(key, loop.time(), loop.time() - began)
             if again is not None:
                 self.add_after(key, again)
+        self.passed(key.kind.value, loop.time() - began, failure)
+
+    def _rest(self, key: Key, now: float, took: float) -> None:
+        self._not_before[key] = now + min(REST * took, LONGEST_REST)
+        if len(self._not_before) > RESTING_MAX:
+            self._not_before = {other: until for other, until in self._not_before.items() if until > now}
 
     def _back_off(self, key: Key, error: Exception, least: float | None) -> None:
         failures = self._failures[key] = self._failures.get(key, 0) + 1

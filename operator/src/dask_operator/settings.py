@@ -37,11 +37,20 @@ class Settings:
     pod_creates: int = 16
     """Pods of one group created at one time (``operator.parallelCreates``)."""
 
+    calls_per_second: float = 400.0
+    """Calls to the API server a second, watches and the Lease aside; 0: no bound (``operator.callsPerSecond``)."""
+
     watch_namespaces: tuple[str, ...] = ()
     """The namespaces to look after; empty for all (``watchNamespaces``)."""
 
     disruption_budget: bool = False
     """Whether schedulers whose cluster does not say get a PodDisruptionBudget (``dask.scheduler.disruptionBudget``)."""
+
+    plugins_must_load: bool = False
+    """Whether a plugin that cannot be imported stops the operator (``operator.plugins.mustLoad``)."""
+
+    plugins_unlabelled: tuple[str, ...] = ()
+    """Kinds (``pods``, ``services``) that plugins see whole, not by our labels (``operator.plugins.unlabelled``)."""
 
     identity: str = "dask-operator"
     """Who reports Events: the operator's Pod."""
@@ -71,8 +80,11 @@ class Settings:
             resync_seconds=_number(env, "RESYNC_SECONDS", cls.resync_seconds, 10),
             concurrency=int(_number(env, "CONCURRENCY", cls.concurrency, 1)),
             pod_creates=int(_number(env, "POD_CREATES", cls.pod_creates, 1)),
+            calls_per_second=_number(env, "CALLS_PER_SECOND", cls.calls_per_second, 0),
             watch_namespaces=_names(env, "WATCH_NAMESPACES"),
             disruption_budget=_choice(env, "DISRUPTION_BUDGET", "false", ("true", "false")) == "true",
+            plugins_must_load=_choice(env, "PLUGINS_MUST_LOAD", "false", ("true", "false")) == "true",
+            plugins_unlabelled=_names(env, "PLUGINS_UNLABELLED"),
             identity=env.get("POD_NAME") or cls.identity,
             pod_uid=env.get("POD_UID") or cls.pod_uid,
             namespace=env.get("POD_NAMESPACE") or cls.namespace,

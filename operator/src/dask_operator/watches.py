@@ -8,7 +8,7 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import kopf
@@ -45,12 +45,16 @@ class Watches:
         deliver: takes an event; called in the loop of the one who made this.
         fence: what kopf's own writes have to pass.
         agent: what the API server's audit log calls this process.
+        unlabelled: the kinds (plurals) that plugins want to see whole.
     """
 
-    def __init__(self, deliver: Callable[[Event], None], fence: Fence, agent: str) -> None:
+    def __init__(
+        self, deliver: Callable[[Event], None], fence: Fence, agent: str, unlabelled: Collection[str] = ()
+    ) -> None:
         self._deliver = deliver
         self._fence = fence
         self._agent = agent
+        self._unlabelled = unlabelled
         self._loop = asyncio.get_running_loop()
         self._registry = kopf.get_default_registry()
         self._inbox: deque[Event] = deque()
@@ -104,7 +108,7 @@ class Watches:
 
     async def _operate(self, run: _Run, namespaces: list[str]) -> None:
         settings = kopf.OperatorSettings()
-        handlers.configure(settings)
+        handlers.configure(settings, self._unlabelled)
         try:
             await kopf.operator(
                 registry=self._registry,

@@ -1,6 +1,15 @@
 """What can go wrong, as exceptions. Each message says what happened and, where there is one, the remedy."""
 
+import textwrap
+from typing import Self
+
 from dask_operator_api.conditions import Reason
+
+INSTALL = (
+    "An admin installs it with `helm install dask-operator charts/dask-operator --namespace dask-operator "
+    "--create-namespace`, from a checkout of the operator"
+)
+"""What to do where there is no operator."""
 
 
 class ClusterError(RuntimeError):
@@ -15,10 +24,31 @@ class ClusterError(RuntimeError):
     def __init__(self, message: str, reason: Reason | None = None) -> None:
         super().__init__(message)
         self.reason = reason
+        self.log = ""
+        """The last lines of the log of the container that failed, where there are any."""
+        self.next_step = ""
+        """A command that tells more."""
+
+    def with_details(self, log: str, next_step: str) -> Self:
+        """The same error, with more to say."""
+        self.log, self.next_step = log.strip(), next_step
+        return self
+
+    def __str__(self) -> str:
+        told = [super().__str__()]
+        if self.log:
+            told.append("The last lines of its log:\n" + textwrap.indent(self.log, "    "))
+        if self.next_step:
+            told.append(f"To see more: {self.next_step}")
+        return "\n".join(told)
 
 
 class KubernetesUnavailable(ClusterError):
     """No way to reach a Kubernetes API server: no configuration, no network, no valid login."""
+
+
+class AnswerLost(KubernetesUnavailable):
+    """A request may have been carried out or not: its answer did not arrive."""
 
 
 class RequestRefused(ClusterError):
@@ -95,6 +125,8 @@ _BY_REASON: dict[Reason, type[ClusterFailed]] = {
     Reason.CONTAINER_FAILED: SchedulerCrashed,
     Reason.CRASH_LOOP: SchedulerCrashed,
     Reason.POD_FAILED: SchedulerCrashed,
+    Reason.COMMAND_NOT_FOUND: SchedulerCrashed,
+    Reason.OOM_KILLED: SchedulerCrashed,
 }
 
 

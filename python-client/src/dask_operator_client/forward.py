@@ -6,10 +6,10 @@ whichever Pod is the right one at that moment. So a replaced Pod needs nothing b
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
-from dask_operator_client.errors import ClusterError
+from dask_operator_client.errors import ClusterError, ForwardFailed
 
 HOST = "127.0.0.1"
 CHUNK = 256 * 1024
@@ -50,11 +50,22 @@ class PortForward:
         self.last_error: ClusterError | None = None
         """Why a connection could not be carried, the last time that happened."""
 
-    async def open(self, ports: Iterable[int]) -> dict[int, int]:
-        """Listen for each of the Pod's ``ports``; gives the local port of each."""
+    async def open(self, ports: Mapping[int, int]) -> dict[int, int]:
+        """Listen for each of the Pod's ports, on the local port that goes with it or, for 0, on a free one.
+
+        Gives the local port of each.
+
+        Raises:
+            ForwardFailed: a local port is taken.
+        """
         local = {}
-        for port in ports:
-            server = await asyncio.start_server(self._handler(port), HOST, 0, limit=CHUNK)
+        for port, wanted in ports.items():
+            try:
+                server = await asyncio.start_server(self._handler(port), HOST, wanted, limit=CHUNK)
+            except OSError as error:
+                raise ForwardFailed(
+                    f"cannot listen on the local port {wanted}: {error.strerror or error}"
+                ) from error
             self._servers.append(server)
             local[port] = int(server.sockets[0].getsockname()[1])
         return local

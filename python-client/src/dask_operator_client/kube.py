@@ -3,19 +3,23 @@
 import contextlib
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
 import kubernetes
+from dask_operator_api import labels
 from dask_operator_api.kinds import GROUP, VERSION, Kind
-from dask_operator_api.manifests import Manifest, section
+from dask_operator_api.manifests import Manifest, items, section
 from kubernetes.aio import config
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 
 from dask_operator_client.errors import (
+    INSTALL,
+    AnswerLost,
     ClusterExists,
     ClusterNotFound,
     ForwardFailed,
@@ -105,15 +109,42 @@ class Kube:
         """
         return await self._call("GET", _path(kind, namespace, name))
 
-    async def create(self, kind: Kind, body: Manifest) -> Manifest:
-        """Create an object; unknown fields are refused, not dropped.
+    async def all_of(self, kind: Kind, namespace: str | None) -> list[Manifest]:
+        """All objects of a kind, of one namespace or of all."""
+        path = f"/apis/{GROUP}/{VERSION}/{kind.plural}" if namespace is None else _path(kind, namespace)
+        return items(await self._call("GET", path), "items")
+
+    async def core(self, namespace: str, plural: str, name: str) -> Manifest:
+        """One object of Kubernetes' own, such as a Service.
+
+        Raises:
+            ClusterNotFound: there is none of that name.
+        """
+        return await self._call("GET", f"/api/v1/namespaces/{namespace}/{plural}/{name}")
+
+    async def pods(self, namespace: str, selector: str) -> list[Manifest]:
+        """The Pods with certain labels."""
+        query = urlencode({"labelSelector": selector})
+        return items(await self._call("GET", f"/api/v1/namespaces/{namespace}/pods?{query}"), "items")
+
+    async def log(self, namespace: str, pod: str, container: str, lines: int | None = None) -> str:
+        """The log of a container, or its last lines."""
+        query = urlencode({"container": container, **({} if lines is None else {"tailLines": lines})})
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log?{query}"
+        return (await self._answer("GET", path)).decode(errors="replace")
+
+    async def create(self, kind: Kind, body: Manifest, dry_run: bool = False) -> Manifest:
+        """Create an object; unknown fields are refused, not dropped. A dry run judges it only.
 
         Raises:
             ClusterExists: the name is taken.
+            AnswerLost: it may be there now, or not.
         """
         path = _path(kind, body["metadata"]["namespace"])
-        query = urlencode({"fieldValidation": "Strict", "fieldManager": _FIELD_MANAGER})
-        return await self._call("POST", f"{path}?{query}", body)
+        query = {"fieldValidation": "Strict", "fieldManager": _FIELD_MANAGER}
+        if dry_run:
+            query["dryRun"] = "All"
+        return await self._call("POST", f"{path}?{urlencode(query)}", body)
 
     async def patch(self, kind: Kind, namespace: str, name: str, body: Manifest) -> Manifest:
         """Lay ``body`` over an object (a merge patch)."""
@@ -166,19 +197,28 @@ class Kube:
     async def _call(
         self, verb: str, path: str, body: Manifest | None = None, content_type: str = _JSON
     ) -> Manifest:
+        answer: Manifest = json.loads(await self._answer(verb, path, body, content_type))
+        return answer
+
+    async def _answer(
+        self, verb: str, path: str, body: Manifest | None = None, content_type: str = _JSON
+    ) -> bytes:
         status, text = await self._request(verb, path, body, content_type)
         if status == 401:
             await self._log_in_again()
             status, text = await self._request(verb, path, body, content_type)
         if 200 <= status < 300:
-            answer: Manifest = json.loads(text)
-            return answer
+            return text
         raise error_of(status, text)
 
     async def _request(
         self, verb: str, path: str, body: Manifest | None, content_type: str
     ) -> tuple[int, bytes]:
-        headers = {**await self._headers(verb), "Content-Type": content_type, "Accept": _JSON}
+        headers = {
+            **await self._headers(verb),
+            "Content-Type": content_type,
+            "Accept": "application/json, */*",
+        }
         host = self._configuration.host
         try:
             async with self._session.request(
@@ -190,7 +230,8 @@ class Kube:
             ) as response:
                 return response.status, await response.read()
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise KubernetesUnavailable(
+            sent = not isinstance(error, aiohttp.ClientConnectorError)
+            raise (AnswerLost if sent else KubernetesUnavailable)(
                 f"cannot reach the Kubernetes API server {host}: {_words(error)}. Does `kubectl version` reach it?"
             ) from error
 
@@ -221,7 +262,19 @@ class Kube:
         return {key: value for key, value in names.items() if value}
 
 
-def delete_at_exit(namespace: str, name: str, uid: str) -> None:
+@dataclass
+class Claim:
+    """How the DaskCluster is known that a process is to delete when it ends."""
+
+    name: str
+    namespace: str = ""
+    uid: str = ""
+    """Empty as long as nobody has seen it."""
+    creation: str = ""
+    """The word under which it was created."""
+
+
+def delete_at_exit(claim: Claim) -> None:
     """Delete a DaskCluster from a process that is ending: no event loop, no threads, no complaints."""
     with contextlib.suppress(Exception):
         configuration = kubernetes.client.Configuration()
@@ -231,17 +284,21 @@ def delete_at_exit(namespace: str, name: str, uid: str) -> None:
             kubernetes.config.load_kube_config(files, client_configuration=configuration)
         else:
             kubernetes.config.load_incluster_config(client_configuration=configuration)
-        kubernetes.client.CustomObjectsApi(
-            kubernetes.client.ApiClient(configuration)
-        ).delete_namespaced_custom_object(
-            GROUP,
-            VERSION,
-            namespace,
-            Kind.CLUSTER.plural,
-            name,
-            body=_delete_options(uid),
-            _request_timeout=EXIT_SECONDS,
-        )
+        api = kubernetes.client.CustomObjectsApi(kubernetes.client.ApiClient(configuration))
+        place = (GROUP, VERSION, claim.namespace, Kind.CLUSTER.plural, claim.name)
+        if not claim.uid:
+            claim.uid = claimed_uid(
+                claim, api.get_namespaced_custom_object(*place, _request_timeout=EXIT_SECONDS)
+            )
+        if claim.uid:
+            body = _delete_options(claim.uid)
+            api.delete_namespaced_custom_object(*place, body=body, _request_timeout=EXIT_SECONDS)
+
+
+def claimed_uid(claim: Claim, body: Manifest) -> str:
+    """The uid of a DaskCluster that was created under the claim's word; empty if it is somebody else's."""
+    word = section(body, "metadata", "annotations").get(labels.CREATION)
+    return str(section(body, "metadata").get("uid", "")) if claim.creation and word == claim.creation else ""
 
 
 def error_of(status: int, text: bytes) -> Exception:
@@ -252,15 +309,16 @@ def error_of(status: int, text: bytes) -> Exception:
         if section(answer, "details").get("name"):
             return ClusterNotFound(message)
         return OperatorMissing(
-            f"this Kubernetes cluster does not know {GROUP}/{VERSION}: install the operator with its custom "
-            "resources first (`helm install`), or choose another kubeconfig context"
+            f"this Kubernetes cluster does not know {GROUP}/{VERSION}: the Dask operator is not installed. {INSTALL}. "
+            "Or choose another context of the kubeconfig"
         )
     if status == 409:
         return ClusterExists(message)
     if status == 401:
         return KubernetesUnavailable(f"the API server does not accept the login: {message}")
     if status in (408, 410, 429) or status >= 500:
-        return KubernetesUnavailable(f"the API server cannot answer now: {message}")
+        lost = status in (408, 502, 504)
+        return (AnswerLost if lost else KubernetesUnavailable)(f"the API server cannot answer now: {message}")
     return RequestRefused(message, status)
 
 

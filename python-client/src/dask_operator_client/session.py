@@ -5,43 +5,37 @@ All of it runs in the event loop of one background thread; callers await it from
 
 import asyncio
 import contextlib
+import datetime
+import secrets
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from collections.abc import Callable, Mapping
 
-from dask_operator_api import names
-from dask_operator_api.kinds import API_VERSION, Kind
+from dask_operator_api import labels, names
+from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest, section
 
-from dask_operator_client import manifests, waiting
+from dask_operator_client import connecting, manifests, waiting
+from dask_operator_client.connecting import Endpoints
 from dask_operator_client.errors import (
+    AnswerLost,
     ClusterDiffers,
+    ClusterError,
     ClusterExists,
     ClusterNotFound,
     OperatorMissing,
     RequestRefused,
     WaitTimeout,
 )
-from dask_operator_client.forward import HOST, PortForward, Stream
-from dask_operator_client.kube import Kube
-from dask_operator_client.manifests import WorkerKeywords
+from dask_operator_client.forward import PortForward, Stream
+from dask_operator_client.keywords import Keywords, Options
+from dask_operator_client.kube import Claim, Kube, claimed_uid
 from dask_operator_client.modes import CreateMode
 
-COMM_PORT = 8786
-DASHBOARD_PORT = 8787
-DIRECT_SECONDS = 2.0
-"""How long the scheduler's Service may take to answer in a Pod before a port-forward is tried."""
+LAST_POST_SECONDS = 5.0
+"""How long somebody who gives up waits for the answer to a request that would create a cluster."""
 
-
-@dataclass(frozen=True)
-class Endpoints:
-    """Where this process reaches the scheduler."""
-
-    scheduler: str
-    """Address for Dask, such as ``tcp://127.0.0.1:41234``."""
-    dashboard_host: str
-    dashboard_port: int
+BEATS_PER_LIFE = 5
+"""How often a sign of life is given within a time-to-live."""
 
 
 class Session:
@@ -50,11 +44,10 @@ class Session:
     def __init__(self, kube: Kube, name: str, namespace: str) -> None:
         self._kube = kube
         self._forward: PortForward | None = None
-        self.name = name
-        self.namespace = namespace
-        self.uid = ""
+        self._heart: asyncio.Task[None] | None = None
+        self.claim = Claim(name, namespace, creation=secrets.token_hex(8))
         self.created = False
-        """Whether the DaskCluster was created here: then it is ours to delete."""
+        """Whether the DaskCluster was created here, or may have been: then it is ours to delete."""
 
     @classmethod
     async def open(cls, name: str, namespace: str | None) -> "Session":
@@ -62,69 +55,105 @@ class Session:
         kube = await Kube.connect()
         return cls(kube, name, namespace or kube.namespace)
 
-    async def find_or_create(self, keywords: WorkerKeywords, mode: CreateMode, patience: float) -> None:
+    @property
+    def name(self) -> str:
+        """The name of the DaskCluster."""
+        return self.claim.name
+
+    @property
+    def namespace(self) -> str:
+        """Its namespace."""
+        return self.claim.namespace
+
+    @property
+    def uid(self) -> str:
+        """Its uid; empty before it was seen."""
+        return self.claim.uid
+
+    async def find_or_create(self, keywords: Keywords, options: Options) -> Manifest:
         """Create the DaskCluster, or find it and compare it with the keywords.
 
         Raises:
-            ClusterNotFound, ClusterExists: not what ``mode`` asks for.
+            ClusterNotFound, ClusterExists: not what the create mode asks for.
             ClusterDiffers: it is there, and not like the keywords.
-            WaitTimeout: an old cluster of that name was still there after ``patience`` seconds.
+            WaitTimeout: an old cluster of that name was still there after ``resource_timeout`` seconds.
         """
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + options.resource_timeout
         while True:
-            body = await self._create_or_get(keywords, mode)
+            body = await self._create_or_get(keywords, options, deadline)
             if body is not None and not section(body, "metadata").get("deletionTimestamp"):
                 break
             if time.monotonic() >= deadline:
-                raise WaitTimeout(f"the old cluster {self.name} has not gone for {patience:g} s")
+                raise WaitTimeout(
+                    f"the old cluster {self.name} has not gone for {options.resource_timeout:g} s"
+                )
             await asyncio.sleep(waiting.interval(0))
+        self.claim.uid = str(section(body, "metadata").get("uid", ""))
         if not self.created:
-            self._compare(keywords, body)
-        self.uid = str(section(body, "metadata").get("uid", ""))
+            self._compare(keywords, options, body)
+        elif options.time_to_live is not None:
+            self._heart = asyncio.create_task(self._beat(options.time_to_live))
+        return body
 
-    async def until_ready(self, report: Callable[[str], None], patience: float) -> Manifest:
-        """Wait until clients can connect; see :func:`dask_operator_client.waiting.until_ready`."""
-        return await waiting.until_ready(self._observe, report, patience)
+    async def until_ready(
+        self, report: Callable[[waiting.Verdict], None], patience: float, workers: int | None = None
+    ) -> Manifest:
+        """Wait until clients can connect, or with ``workers`` until so many workers are connected.
 
-    async def connect(self, body: Manifest) -> Endpoints:
-        """Make the scheduler reachable: directly where this is a Pod that can, else through a port-forward."""
-        address = str(section(body, "status").get("schedulerAddress", ""))
-        parts = urlsplit(address)
-        if self._kube.in_pod and parts.hostname and await _answers(parts.hostname, parts.port or COMM_PORT):
-            return Endpoints(address, parts.hostname, DASHBOARD_PORT)
+        See :func:`dask_operator_client.waiting.until_ready`.
+        """
+        goal = waiting.Goal(workers)
+        return await waiting.until_ready(self._observe, report, patience, goal, explain=self._explain)
+
+    async def connect(self, body: Manifest, options: Options) -> Endpoints:
+        """Make the scheduler reachable; see :mod:`dask_operator_client.connecting`."""
         self._forward = PortForward(self._dial)
-        await self._forward.check(COMM_PORT)
-        local = await self._forward.open((COMM_PORT, DASHBOARD_PORT))
-        return Endpoints(f"tcp://{HOST}:{local[COMM_PORT]}", HOST, local[DASHBOARD_PORT])
+        return await connecting.endpoints(self._kube, self._forward, body, options)
+
+    async def forward(self, ports: Mapping[int, int]) -> dict[int, int]:
+        """Carry local ports, 0 for free ones, to ports of the scheduler Pod until the end; gives the local ones."""
+        self._forward = PortForward(self._dial)
+        for port in ports:
+            await self._forward.check(port)
+        return await self._forward.open(ports)
 
     async def scale(self, group: str, replicas: int) -> None:
-        """Set the number of workers of a group of this cluster, given by its full name."""
+        """Set the number of workers of a group of this cluster, given by its full name.
+
+        The default group's autoscaler, which would undo it, is deleted first.
+        """
         await self._own_group(group)
+        if group == names.default_group_name(self.name):
+            await self.stop_adapting()
         await self._kube.scale(Kind.WORKER_GROUP, self.namespace, group, replicas)
 
-    async def add_group(self, group: str, keywords: WorkerKeywords) -> None:
-        """Create a worker group."""
-        body = manifests.group_manifest(self.name, group, self.namespace, keywords)
+    async def add_group(self, group: str, keywords: Keywords) -> None:
+        """Create a worker group, which is like the cluster's workers but for the keywords."""
+        like = section(await self._kube.get(Kind.CLUSTER, self.namespace, self.name), "spec", "worker")
+        body = manifests.group_manifest(self.name, group, self.namespace, keywords, like)
         await self._kube.create(Kind.WORKER_GROUP, body)
 
-    async def delete_group(self, group: str) -> None:
-        """Delete a worker group of this cluster."""
+    async def delete_group(self, group: str, patience: float | None) -> None:
+        """Delete a worker group of this cluster; with ``patience`` after its workers have handed over their results.
+
+        Raises:
+            WaitTimeout: for ``patience`` seconds no worker went; the group is there still, scaled to 0.
+        """
         body = await self._own_group(group)
+        if patience is not None:
+            await self._kube.scale(Kind.WORKER_GROUP, self.namespace, group, 0)
+            await waiting.until_drained(
+                lambda: self._kube.get(Kind.WORKER_GROUP, self.namespace, group), patience
+            )
         await self._kube.delete(Kind.WORKER_GROUP, self.namespace, group, str(body["metadata"]["uid"]))
 
     async def adapt(self, minimum: int, maximum: int) -> None:
         """Create the cluster's DaskAutoscaler, or give it new bounds."""
-        spec = {"cluster": self.name, "minimum": minimum, "maximum": maximum}
-        body = {
-            "apiVersion": API_VERSION,
-            "kind": Kind.AUTOSCALER.value,
-            "metadata": {"name": self.name, "namespace": self.namespace},
-            "spec": spec,
-        }
+        body = manifests.autoscaler_manifest(self.name, self.namespace, minimum, maximum)
         try:
             await self._kube.create(Kind.AUTOSCALER, body)
         except ClusterExists:
-            await self._kube.patch(Kind.AUTOSCALER, self.namespace, self.name, {"spec": spec})
+            await self._kube.patch(Kind.AUTOSCALER, self.namespace, self.name, {"spec": body["spec"]})
 
     async def stop_adapting(self) -> None:
         """Delete the cluster's DaskAutoscaler, if there is one."""
@@ -132,44 +161,116 @@ class Session:
         with contextlib.suppress(RequestRefused, OperatorMissing):
             await self._kube.delete(Kind.AUTOSCALER, self.namespace, self.name)
 
+    def last_break(self) -> str:
+        """Why a carried connection broke, in the words of Kubernetes, unless that was told before; else empty."""
+        if self._forward is None or self._forward.last_error is None:
+            return ""
+        error, self._forward.last_error = self._forward.last_error, None
+        return str(error)
+
+    async def seen(self) -> Manifest:
+        """The DaskCluster as it is now."""
+        return await self._kube.get(Kind.CLUSTER, self.namespace, self.name)
+
+    async def default_group(self) -> Manifest:
+        """The DaskWorkerGroup that every cluster has."""
+        return await self._kube.get(Kind.WORKER_GROUP, self.namespace, names.default_group_name(self.name))
+
+    async def pod_logs(self) -> dict[str, str]:
+        """The log of the Dask container of every Pod, by the Pod's name; where there is none, why not."""
+        pods = await self._kube.pods(self.namespace, f"{labels.CLUSTER_NAME}={self.name}")
+        return {pod["metadata"]["name"]: await self._log_of(pod) for pod in pods}
+
     async def end(self, delete: bool) -> None:
         """Close the port-forward and all connections; with ``delete``, delete the DaskCluster.
 
-        It is deleted only if it is still the same one.
+        It is deleted only if it is still the same one. One that stays is not missed any more: its time to live ends.
         """
         try:
+            if self._heart is not None:
+                self._heart.cancel()
+                if not delete:
+                    await self._mark({labels.HEARTBEAT: None, labels.TIME_TO_LIVE: None})
             if self._forward is not None:
                 await self._forward.close()
+            if delete and not self.uid:
+                await self._find_unanswered()
             if delete and self.uid:
                 await self._kube.delete(Kind.CLUSTER, self.namespace, self.name, self.uid)
         finally:
             await self._kube.close()
 
-    async def _create_or_get(self, keywords: WorkerKeywords, mode: CreateMode) -> Manifest | None:
-        """The cluster, created or found; None where it vanished between the two."""
-        if mode is not CreateMode.CONNECT_ONLY:
+    async def _create_or_get(self, keywords: Keywords, options: Options, deadline: float) -> Manifest | None:
+        """The cluster, created or found; None where it vanished between the two, or an answer was lost."""
+        if options.create_mode is not CreateMode.CONNECT_ONLY:
             try:
-                wanted = manifests.cluster_manifest(self.name, self.namespace, keywords)
-                body = await self._kube.create(Kind.CLUSTER, wanted)
-                self.created = True
-                return body
+                return await self._create(keywords, options)
             except ClusterExists:
-                if mode is CreateMode.CREATE_ONLY:
+                body = await self._get_if_there()
+                if body is not None and claimed_uid(self.claim, body):
+                    return body  # the answer to an earlier request was lost
+                self.created = False
+                if options.create_mode is CreateMode.CREATE_ONLY:
                     raise
+                return body
+            except AnswerLost:
+                if time.monotonic() >= deadline:
+                    raise
+                return None
+        body = await self._get_if_there()
+        if body is None:
+            raise ClusterNotFound(f"there is no DaskCluster {self.name} in the namespace {self.namespace}")
+        return body
+
+    async def _create(self, keywords: Keywords, options: Options) -> Manifest:
+        """Create the cluster. Whoever gives up meanwhile still learns whether it was created."""
+        wanted = manifests.cluster_manifest(self.name, self.namespace, keywords)
+        signs = {labels.CREATION: self.claim.creation}
+        if options.time_to_live is not None:
+            signs |= {labels.HEARTBEAT: _now(), labels.TIME_TO_LIVE: f"{options.time_to_live:g}"}
+        wanted["metadata"]["annotations"] = {**section(wanted, "metadata", "annotations"), **signs}
+        self.created = True
+        post = asyncio.ensure_future(self._kube.create(Kind.CLUSTER, wanted))
+        try:
+            return await asyncio.shield(post)
+        except asyncio.CancelledError:
+            await asyncio.wait({post}, timeout=LAST_POST_SECONDS)
+            raise
+        except RequestRefused:
+            self.created = False
+            raise
+
+    async def _get_if_there(self) -> Manifest | None:
         try:
             return await self._kube.get(Kind.CLUSTER, self.namespace, self.name)
         except ClusterNotFound:
-            if mode is CreateMode.CONNECT_ONLY:
-                raise ClusterNotFound(
-                    f"there is no DaskCluster {self.name} in the namespace {self.namespace}"
-                ) from None
             return None
 
-    def _compare(self, keywords: WorkerKeywords, body: Manifest) -> None:
+    async def _find_unanswered(self) -> None:
+        body = await self._get_if_there()
+        if body is not None:
+            self.claim.uid = claimed_uid(self.claim, body)
+
+    async def _beat(self, time_to_live: float) -> None:
+        """Give signs of life. One that fails is not repeated before the next is due: there are enough of them."""
+        while True:
+            await asyncio.sleep(time_to_live / BEATS_PER_LIFE)
+            await self._mark({labels.HEARTBEAT: _now()})
+
+    async def _mark(self, annotations: Mapping[str, str | None]) -> None:
+        """Annotate the cluster, if it is there and can be reached."""
+        body = {"metadata": {"uid": self.uid, "annotations": dict(annotations)}}
+        with contextlib.suppress(ClusterError):
+            await self._kube.patch(Kind.CLUSTER, self.namespace, self.name, body)
+
+    def _compare(self, keywords: Keywords, options: Options, body: Manifest) -> None:
         found = manifests.differences(keywords, body)
+        has = section(body, "metadata", "annotations").get(labels.TIME_TO_LIVE)
+        if options.time_to_live is not None:
+            found["time_to_live"] = (options.time_to_live, has)
         if found:
             told = "; ".join(
-                f"{key}: asked for {asked!r}, it has {has!r}" for key, (asked, has) in found.items()
+                f"{key}: asked for {asked!r}, it has {held!r}" for key, (asked, held) in found.items()
             )
             raise ClusterDiffers(
                 f"there is a cluster {self.name} in the namespace {self.namespace} already, and it is not like the "
@@ -178,12 +279,29 @@ class Session:
             )
 
     async def _observe(self) -> Manifest | None:
-        try:
-            body = await self._kube.get(Kind.CLUSTER, self.namespace, self.name)
-        except ClusterNotFound:
-            return None
+        body = await self._get_if_there()
         same = section(body, "metadata").get("uid") == self.uid
-        return body if same and not body["metadata"].get("deletionTimestamp") else None
+        return body if body and same and not body["metadata"].get("deletionTimestamp") else None
+
+    async def _explain(self, goal: waiting.Goal, body: Manifest) -> str:
+        """The last lines of the log of what failed; empty where there are none."""
+        if goal.workers is None:
+            return str(section(body, "status", "scheduler", "lastEnd").get("log") or "")
+        try:
+            group = await self.default_group()
+        except ClusterError:  # the first error is the one to tell
+            return ""
+        failures = section(group, "status").get("lastFailures") or [{}]
+        return str(failures[-1].get("log") or "")
+
+    async def _log_of(self, pod: Manifest) -> str:
+        metadata = section(pod, "metadata")
+        containers = section(pod, "spec").get("containers") or [{}]
+        container = section(metadata, "annotations").get(labels.CONTAINER) or containers[0].get("name")
+        try:
+            return await self._kube.log(self.namespace, str(metadata["name"]), str(container))
+        except ClusterError as error:
+            return f"no log: {error}"
 
     async def _own_group(self, group: str) -> Manifest:
         """A worker group, which must be this cluster's: ``a-b-default`` may be that of cluster ``a-b``."""
@@ -202,12 +320,5 @@ class Session:
         return await self._kube.open_port(self.namespace, str(pod), port)
 
 
-async def _answers(host: str, port: int) -> bool:
-    """Whether a TCP connection can be made."""
-    try:
-        async with asyncio.timeout(DIRECT_SECONDS):
-            _, writer = await asyncio.open_connection(host, port)
-    except OSError:  # TimeoutError and a name that does not resolve among them
-        return False
-    writer.close()
-    return True
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -6,14 +6,14 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dask_operator_api import names
+from dask_operator_api import commands, names
 from dask_operator_api.manifests import Manifest
 
 _QUANTITY = re.compile(r"^[+-]?(\d+(\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?$")
 _ENV_NAME = re.compile(r"^[^=\x00-\x1f\x7f]+$")
 _RESOURCE_KEYS = ("requests", "limits", "claims")
-_NAME_FLAG = "--name"
-_WORKER_NAME = "$(DASK_WORKER_NAME)"
+_SERVICE_TYPES = ("ClusterIP", "NodePort", "LoadBalancer")
+_POD_KEYS = ("apiVersion", "kind", "metadata", "spec")
 
 
 def checked_name(keyword: str, name: Any) -> str:
@@ -73,6 +73,54 @@ def checked_seconds(keyword: str, value: Any) -> float:
     return float(value)
 
 
+def checked_flag(keyword: str, value: Any) -> bool:
+    """True or False, and nothing that merely counts as one."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{keyword} must be True or False, not {_shown(value)}")
+    return value
+
+
+def checked_mapping(keyword: str, value: Any) -> Manifest:
+    """A dict."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{keyword} must be a dict, not {_shown(value)}")
+    return dict(value)
+
+
+def checked_port(keyword: str, value: Any) -> int:
+    """A TCP port."""
+    port = checked_count(keyword, value)
+    if not 0 < port < 65536:
+        raise ValueError(f"{keyword} must be a port from 1 to 65535, not {port}")
+    return port
+
+
+def checked_service_type(keyword: str, value: Any) -> str:
+    """A type of Service that leads to Pods."""
+    if value not in _SERVICE_TYPES:
+        raise ValueError(f"{keyword} must be one of {', '.join(_SERVICE_TYPES)}, not {value!r}")
+    return str(value)
+
+
+def checked_pod(keyword: str, pod: Any) -> Manifest:
+    """A part of a Pod, or of a PodSpec, as a part of a Pod.
+
+    >>> checked_pod("worker_pod", {"nodeSelector": {"gpu": "yes"}})
+    {'spec': {'nodeSelector': {'gpu': 'yes'}}}
+    """
+    if not isinstance(pod, Mapping):
+        raise TypeError(f"{keyword} must be a dict like {{'nodeSelector': {{...}}}}, not {_shown(pod)}")
+    _refuse_snake_case(keyword, pod)
+    whole = dict(pod) if pod and all(key in _POD_KEYS for key in pod) else {"spec": dict(pod)}
+    for key in ("metadata", "spec"):
+        if not isinstance(whole.get(key, {}), Mapping):
+            raise TypeError(f"{keyword}[{key!r}] must be a dict, not {_shown(whole[key])}")
+    others = sorted(set(whole.get("metadata", {})) - {"labels", "annotations"})
+    if others:
+        raise ValueError(f"{keyword} can have 'labels' and 'annotations' in its metadata, not {others[0]!r}")
+    return {key: whole[key] for key in ("metadata", "spec") if whole.get(key)}
+
+
 def checked_env(env: Any) -> list[Manifest]:
     """Environment variables in Kubernetes' form, from a mapping or from that form itself.
 
@@ -88,21 +136,21 @@ def checked_env(env: Any) -> list[Manifest]:
     raise TypeError(f"env must be a dict like {{'FOO': 'bar'}} or a list of EnvVar dicts, not {_shown(env)}")
 
 
-def checked_resources(resources: Any) -> Manifest:
+def checked_resources(keyword: str, resources: Any) -> Manifest:
     """Resource requests and limits in Kubernetes' form, every quantity as a string.
 
-    >>> checked_resources({"limits": {"cpu": 2, "memory": "16Gi"}})
+    >>> checked_resources("resources", {"limits": {"cpu": 2, "memory": "16Gi"}})
     {'limits': {'cpu': '2', 'memory': '16Gi'}}
     """
     if not isinstance(resources, Mapping):
         example = "{'requests': {'memory': '16Gi'}, 'limits': {'memory': '16Gi'}}"
-        raise TypeError(f"resources must be a dict like {example}, not {_shown(resources)}")
+        raise TypeError(f"{keyword} must be a dict like {example}, not {_shown(resources)}")
     for key in resources:
         if key not in _RESOURCE_KEYS:
-            raise ValueError(f"resources has no {key!r}: {_remedy(key)}")
+            raise ValueError(f"{keyword} has no {key!r}: {_remedy(key)}")
     checked: Manifest = {}
     for key, amounts in resources.items():
-        checked[key] = list(amounts) if key == "claims" else _quantities(key, amounts)
+        checked[key] = list(amounts) if key == "claims" else _quantities(f"{keyword}[{key!r}]", amounts)
     return checked
 
 
@@ -122,8 +170,8 @@ def checked_command(command: Any) -> list[str]:
         )
     if not words:
         raise ValueError("worker_command is empty: leave it out for the operator's own")
-    named = any(word == _NAME_FLAG or word.startswith(f"{_NAME_FLAG}=") for word in words)
-    return words if named else [*words, _NAME_FLAG, _WORKER_NAME]
+    named = any(word == commands.NAME_FLAG or word.startswith(f"{commands.NAME_FLAG}=") for word in words)
+    return words if named else [*words, commands.NAME_FLAG, commands.WORKER_NAME]
 
 
 def _remedy(key: Any) -> str:
@@ -133,10 +181,26 @@ def _remedy(key: Any) -> str:
     return f"did you mean {close[0]!r}?" if close else "use 'requests' and 'limits'"
 
 
-def _quantities(key: str, amounts: Any) -> dict[str, str]:
+def _quantities(where: str, amounts: Any) -> dict[str, str]:
     if not isinstance(amounts, Mapping):
-        raise TypeError(f"resources[{key!r}] must be a dict like {{'memory': '16Gi'}}, not {_shown(amounts)}")
-    return {str(name): _quantity(f"resources[{key!r}][{name!r}]", amount) for name, amount in amounts.items()}
+        raise TypeError(f"{where} must be a dict like {{'memory': '16Gi'}}, not {_shown(amounts)}")
+    return {str(name): _quantity(f"{where}[{name!r}]", amount) for name, amount in amounts.items()}
+
+
+def _refuse_snake_case(keyword: str, value: Any) -> None:
+    """Refuse the field names of Kubernetes' Python classes, which the API server would not know."""
+    if not isinstance(value, Mapping):
+        return
+    for key, inner in value.items():
+        if not isinstance(key, str):
+            raise TypeError(f"{keyword} must have strings as keys, not {_shown(key)}")
+        if re.fullmatch(r"[a-z]+(_[a-z0-9]+)+", key):
+            words = key.split("_")
+            camel = words[0] + "".join(word.capitalize() for word in words[1:])
+            raise ValueError(f"{keyword} has {key!r}: Kubernetes calls it {camel!r}")
+        if key not in ("labels", "annotations", "nodeSelector", "matchLabels"):
+            for item in inner if isinstance(inner, list) else [inner]:
+                _refuse_snake_case(keyword, item)
 
 
 def _quantity(where: str, amount: Any) -> str:

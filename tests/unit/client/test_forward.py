@@ -41,7 +41,7 @@ class Pod:
         self.forward = PortForward(self.dial)
         self.port = 0
         self.ended = asyncio.Event()
-        self._server: asyncio.Server | None = None
+        self.server: asyncio.Server | None = None
 
     async def dial(self, port: int) -> TcpStream:
         if self.refusal is not None:
@@ -57,14 +57,14 @@ class Pod:
             writer.close()
             self.ended.set()
 
-        self._server = await asyncio.start_server(handle, HOST, 0)
-        remote = self._server.sockets[0].getsockname()[1]
-        self.port = (await self.forward.open([remote]))[remote]
+        self.server = await asyncio.start_server(handle, HOST, 0)
+        remote = self.server.sockets[0].getsockname()[1]
+        self.port = (await self.forward.open({remote: 0}))[remote]
 
     async def stop(self) -> None:
         await self.forward.close()
-        if self._server is not None:
-            self._server.close()
+        if self.server is not None:
+            self.server.close()
 
     @staticmethod
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -180,7 +180,7 @@ async def test_a_stream_that_breaks_cuts_the_connection_and_tells_why(pod: Pod) 
 
     breaking = PortForward(dial)
     remote = pod.port
-    local = (await breaking.open([remote]))[remote]
+    local = (await breaking.open({remote: 0}))[remote]
     reader, writer = await asyncio.open_connection(HOST, local)
     with contextlib.suppress(ConnectionError):
         assert await asyncio.wait_for(reader.read(), 5) == b""
@@ -191,3 +191,8 @@ async def test_a_stream_that_breaks_cuts_the_connection_and_tells_why(pod: Pod) 
 
 def test_a_closed_half_is_given_the_time_that_container_runtimes_give_it() -> None:
     assert forward.LINGER_SECONDS == 1.0
+
+
+async def test_a_local_port_that_is_taken_is_told_by_its_number(pod: Pod) -> None:
+    with pytest.raises(ForwardFailed, match=str(pod.port)):
+        await PortForward(pod.dial).open({1: pod.port})

@@ -25,6 +25,7 @@ def status(code: int, message: str = "words", **details: Any) -> bytes:
         (401, status(401), errors.KubernetesUnavailable),
         (429, status(429), errors.KubernetesUnavailable),
         (503, b"", errors.KubernetesUnavailable),
+        (504, status(504), errors.AnswerLost),
         (403, status(403), errors.RequestRefused),
         (422, status(422), errors.RequestRefused),
     ],

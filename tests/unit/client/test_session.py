@@ -1,18 +1,25 @@
 """Creating, finding and comparing a DaskCluster, against an API server in memory."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import pytest
+from dask_operator_api import labels
 from dask_operator_api.kinds import Kind
 from dask_operator_client import errors, waiting
+from dask_operator_client import session as session_module
+from dask_operator_client.keywords import Keywords, Options
 from dask_operator_client.kube import Kube
-from dask_operator_client.manifests import WorkerKeywords
 from dask_operator_client.modes import CreateMode
 from dask_operator_client.session import Session
 
-NOTHING = WorkerKeywords()
+NOTHING = Keywords()
 PATIENCE = 0.5
+
+
+async def nothing() -> None:
+    """Nothing happens."""
 
 
 class FakeKube:
@@ -24,6 +31,9 @@ class FakeKube:
     def __init__(self) -> None:
         self.objects: dict[tuple[Kind, str], dict[str, Any]] = {}
         self.after_get: Callable[[], None] = lambda: None
+        self.after_create: Callable[[], Awaitable[None]] = nothing
+        self.drains = True
+        self.patched = asyncio.Event()
         self.closed = False
 
     def put(self, kind: Kind, name: str, spec: dict[str, Any], **metadata: Any) -> None:
@@ -43,14 +53,20 @@ class FakeKube:
         name = body["metadata"]["name"]
         if (kind, name) in self.objects:
             raise errors.ClusterExists(name)
-        self.put(kind, name, body["spec"])
+        self.put(kind, name, body["spec"], annotations=body["metadata"].get("annotations", {}))
+        await self.after_create()
         return self.objects[kind, name]
 
     async def patch(self, kind: Kind, namespace: str, name: str, body: dict[str, Any]) -> None:
-        self.objects[kind, name]["spec"] |= body["spec"]
+        self.objects[kind, name]["spec"] |= body.get("spec", {})
+        metadata = self.objects[kind, name]["metadata"]
+        said = {**metadata.get("annotations", {}), **body.get("metadata", {}).get("annotations", {})}
+        metadata["annotations"] = {key: value for key, value in said.items() if value is not None}
+        self.patched.set()
 
     async def scale(self, kind: Kind, namespace: str, name: str, replicas: int) -> None:
         self.objects[kind, name]["spec"]["worker"]["replicas"] = replicas
+        self.objects[kind, name]["status"] = {"replicas": replicas if self.drains else 1}
 
     async def delete(self, kind: Kind, namespace: str, name: str, uid: str | None = None) -> bool:
         found = self.objects.get((kind, name))
@@ -73,19 +89,22 @@ def session(kube: FakeKube) -> Session:
     return Session(cast(Kube, kube), "c", "ns")
 
 
-async def find(session: Session, keywords: WorkerKeywords = NOTHING, mode: str = "create-or-connect") -> None:
-    await session.find_or_create(keywords, CreateMode(mode), PATIENCE)
+async def find(
+    session: Session, keywords: Keywords = NOTHING, mode: str = "create-or-connect", **more: Any
+) -> None:
+    options = Options(create_mode=CreateMode(mode), resource_timeout=PATIENCE, **more)
+    await session.find_or_create(keywords, options)
 
 
 async def test_a_cluster_that_is_not_there_is_created_and_is_ours(session: Session, kube: FakeKube) -> None:
-    await find(session, WorkerKeywords(n_workers=2))
+    await find(session, Keywords({"n_workers": 2}))
     assert kube.objects[Kind.CLUSTER, "c"]["spec"] == {"worker": {"replicas": 2}}
     assert (session.created, session.uid) == (True, "uid-c")
 
 
 async def test_a_cluster_that_is_there_is_used_and_is_not_ours(session: Session, kube: FakeKube) -> None:
     kube.put(Kind.CLUSTER, "c", {"worker": {"replicas": 2}})
-    await find(session, WorkerKeywords(n_workers=2))
+    await find(session, Keywords({"n_workers": 2}))
     assert (session.created, session.uid) == (False, "uid-c")
 
 
@@ -94,7 +113,7 @@ async def test_a_cluster_that_differs_is_refused_by_the_keywords_and_stays(
 ) -> None:
     kube.put(Kind.CLUSTER, "c", {"worker": {"replicas": 2}})
     with pytest.raises(errors.ClusterDiffers, match="n_workers: asked for 3, it has 2") as caught:
-        await find(session, WorkerKeywords(n_workers=3))
+        await find(session, Keywords({"n_workers": 3}))
     assert caught.value.keywords == ("n_workers",)
     assert (Kind.CLUSTER, "c") in kube.objects
 
@@ -162,16 +181,109 @@ async def test_a_group_of_another_cluster_is_neither_scaled_nor_deleted(
     with pytest.raises(errors.ClusterNotFound, match="belongs to cluster c-d"):
         await session.scale("c-d-default", 0)
     with pytest.raises(errors.ClusterNotFound, match="belongs to cluster c-d"):
-        await session.delete_group("c-d-default")
+        await session.delete_group("c-d-default", None)
     assert kube.objects[Kind.WORKER_GROUP, "c-d-default"]["spec"]["worker"]["replicas"] == 1
 
 
 async def test_a_group_is_added_scaled_and_deleted(session: Session, kube: FakeKube) -> None:
-    await session.add_group("c-big", WorkerKeywords(n_workers=1))
+    kube.put(Kind.CLUSTER, "c", {"worker": {"replicas": 7, "image": "i"}})
+    await session.add_group("c-big", Keywords({"n_workers": 1}))
     await session.scale("c-big", 5)
-    assert kube.objects[Kind.WORKER_GROUP, "c-big"]["spec"] == {"cluster": "c", "worker": {"replicas": 5}}
-    await session.delete_group("c-big")
-    assert kube.objects == {}
+    worker = {"replicas": 5, "image": "i"}
+    assert kube.objects[Kind.WORKER_GROUP, "c-big"]["spec"] == {"cluster": "c", "worker": worker}
+    await session.delete_group("c-big", PATIENCE)
+    assert (Kind.WORKER_GROUP, "c-big") not in kube.objects
+
+
+async def test_a_group_whose_workers_cannot_go_stays_unless_that_is_said_to_be_well(
+    session: Session, kube: FakeKube
+) -> None:
+    kube.put(Kind.WORKER_GROUP, "c-big", {"cluster": "c", "worker": {"replicas": 1}})
+    kube.drains = False
+    with pytest.raises(errors.WaitTimeout, match=r"still has 1 workers.*drain=False"):
+        await session.delete_group("c-big", PATIENCE)
+    assert (Kind.WORKER_GROUP, "c-big") in kube.objects
+    await session.delete_group("c-big", None)
+    assert (Kind.WORKER_GROUP, "c-big") not in kube.objects
+
+
+async def lose_the_answer() -> None:
+    raise errors.AnswerLost("no answer")
+
+
+async def test_a_cluster_whose_answer_was_lost_is_recognised_and_is_ours(
+    session: Session, kube: FakeKube
+) -> None:
+    kube.after_create = lose_the_answer
+    await find(session, mode="create-only")
+    assert (session.created, session.uid) == (True, "uid-c")
+
+
+async def test_a_cluster_that_may_have_been_created_is_deleted_when_its_maker_gives_up(
+    session: Session, kube: FakeKube
+) -> None:
+    stuck = asyncio.Event()
+
+    async def never_answer() -> None:
+        stuck.set()
+        await asyncio.Event().wait()
+
+    kube.after_create = never_answer
+    finding = asyncio.create_task(find(session))
+    await stuck.wait()
+    finding.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await finding
+    assert session.created
+    assert (Kind.CLUSTER, "c") in kube.objects
+    await session.end(delete=True)
+    assert (Kind.CLUSTER, "c") not in kube.objects
+
+
+async def test_a_cluster_of_the_same_name_that_somebody_else_made_is_left_when_an_answer_was_lost(
+    session: Session, kube: FakeKube
+) -> None:
+    kube.put(Kind.CLUSTER, "c", {}, annotations={labels.CREATION: "another word"})
+    session.created = True
+    await session.end(delete=True)
+    assert (Kind.CLUSTER, "c") in kube.objects
+
+
+async def test_signs_of_life_are_given_only_where_asked_for(
+    session: Session, kube: FakeKube, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beats = iter(["first", "second", "third"])
+    monkeypatch.setattr(session_module, "_now", lambda: next(beats))
+    monkeypatch.setattr(session_module, "BEATS_PER_LIFE", 1000)
+    await find(session, time_to_live=30.0)
+    annotations = kube.objects[Kind.CLUSTER, "c"]["metadata"]["annotations"]
+    assert (annotations[labels.HEARTBEAT], annotations[labels.TIME_TO_LIVE]) == ("first", "30")
+    await asyncio.wait_for(kube.patched.wait(), 5)
+    annotations = kube.objects[Kind.CLUSTER, "c"]["metadata"]["annotations"]
+    assert annotations[labels.HEARTBEAT] == "second"
+    await session.end(delete=True)
+
+
+async def test_a_cluster_that_stays_when_it_is_closed_is_not_missed_any_more(
+    session: Session, kube: FakeKube
+) -> None:
+    await find(session, time_to_live=30.0)
+    await session.end(delete=False)
+    annotations = kube.objects[Kind.CLUSTER, "c"]["metadata"]["annotations"]
+    assert not {labels.HEARTBEAT, labels.TIME_TO_LIVE} & annotations.keys()
+
+
+async def test_no_signs_of_life_are_given_by_default(session: Session, kube: FakeKube) -> None:
+    await find(session)
+    assert labels.HEARTBEAT not in kube.objects[Kind.CLUSTER, "c"]["metadata"]["annotations"]
+
+
+async def test_a_time_to_live_of_a_cluster_that_somebody_else_made_is_refused_by_name(
+    session: Session, kube: FakeKube
+) -> None:
+    kube.put(Kind.CLUSTER, "c", {})
+    with pytest.raises(errors.ClusterDiffers, match="time_to_live"):
+        await find(session, time_to_live=30.0)
 
 
 async def test_adapting_twice_changes_the_bounds_and_stopping_is_repeatable(

@@ -113,7 +113,9 @@ def test_an_env_with_wrong_words_is_refused_with_the_remedy(env: Any, words: str
 
 
 def test_quantities_may_be_numbers_and_become_strings() -> None:
-    assert v.checked_resources({"requests": {"cpu": 0.5, "memory": "16Gi"}, "limits": {"cpu": 2}}) == {
+    assert v.checked_resources(
+        "resources", {"requests": {"cpu": 0.5, "memory": "16Gi"}, "limits": {"cpu": 2}}
+    ) == {
         "requests": {"cpu": "0.5", "memory": "16Gi"},
         "limits": {"cpu": "2"},
     }
@@ -133,7 +135,7 @@ def test_quantities_may_be_numbers_and_become_strings() -> None:
 )
 def test_resources_with_wrong_words_are_refused_with_the_remedy(resources: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        v.checked_resources(resources)
+        v.checked_resources("resources", resources)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,7 @@ def test_resources_with_wrong_words_are_refused_with_the_remedy(resources: Any, 
 )
 def test_resources_of_the_wrong_shape_are_refused_with_an_example(resources: Any) -> None:
     with pytest.raises(TypeError, match=r"^resources"):
-        v.checked_resources(resources)
+        v.checked_resources("resources", resources)
 
 
 def test_a_command_gets_the_worker_s_name() -> None:
@@ -168,3 +170,39 @@ def test_a_command_of_the_wrong_shape_is_refused(command: Any) -> None:
 def test_an_empty_command_is_refused() -> None:
     with pytest.raises(ValueError, match="worker_command is empty"):
         v.checked_command("  ")
+
+
+def test_a_part_of_a_pod_spec_and_a_part_of_a_pod_are_both_taken() -> None:
+    spec = {"nodeSelector": {"my_label": "x"}}
+    assert v.checked_pod("worker_pod", spec) == {"spec": spec}
+    assert v.checked_pod("worker_pod", {"kind": "Pod", "metadata": {"labels": {"a": "b"}}, "spec": spec}) == {
+        "metadata": {"labels": {"a": "b"}},
+        "spec": spec,
+    }
+
+
+def test_the_field_names_of_python_classes_are_refused_with_those_of_kubernetes() -> None:
+    with pytest.raises(
+        ValueError, match="worker_pod has 'node_selector': Kubernetes calls it 'nodeSelector'"
+    ):
+        v.checked_pod("worker_pod", {"node_selector": {}})
+    with pytest.raises(ValueError, match="'volumeMounts'"):
+        v.checked_pod("worker_pod", {"containers": [{"volume_mounts": []}]})
+
+
+@pytest.mark.parametrize("pod", ["gpu", ["a"], {"spec": "x"}, {"metadata": [1]}, {1: 2}])
+def test_a_pod_of_the_wrong_shape_is_refused_by_the_keyword(pod: Any) -> None:
+    with pytest.raises(TypeError, match="worker_pod"):
+        v.checked_pod("worker_pod", pod)
+
+
+@pytest.mark.parametrize("kind", ["clusterip", "ExternalName", 5])
+def test_an_unknown_type_of_service_is_refused(kind: Any) -> None:
+    with pytest.raises(ValueError, match="scheduler_service_type must be one of ClusterIP"):
+        v.checked_service_type("scheduler_service_type", kind)
+
+
+@pytest.mark.parametrize("flag", [1, 0, "yes", None])
+def test_what_merely_counts_as_true_is_no_flag(flag: Any) -> None:
+    with pytest.raises(TypeError, match="jupyter must be True or False"):
+        v.checked_flag("jupyter", flag)

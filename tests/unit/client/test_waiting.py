@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 from dask_operator_api.conditions import Reason
 from dask_operator_client import errors, waiting
-from dask_operator_client.waiting import GRACE_SECONDS, Looks, judge, until_ready
+from dask_operator_client.waiting import (
+    GRACE_SECONDS,
+    SCHEDULER_READY,
+    Goal,
+    Looks,
+    Row,
+    judge,
+    rows,
+    until_ready,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,8 +50,19 @@ class World:
     async def sleep(self, seconds: float) -> None:
         self.now += seconds
 
-    async def wait(self, patience: float = PATIENCE) -> Any:
-        return await until_ready(self.observe, self.lines.append, patience, lambda: self.now, self.sleep)
+    async def wait(self, patience: float = PATIENCE, goal: Goal = SCHEDULER_READY) -> Any:
+        return await until_ready(
+            self.observe,
+            lambda verdict: self.lines.append(verdict.line),
+            patience,
+            goal,
+            clock=lambda: self.now,
+            sleep=self.sleep,
+            explain=self.explain,
+        )
+
+    async def explain(self, goal: Goal, body: Any) -> str:
+        return "the last line\n"
 
 
 async def test_a_ready_cluster_is_given_as_it_is() -> None:
@@ -170,3 +190,77 @@ def test_looks_become_rarer_and_never_more_than_ten_a_second() -> None:
     assert intervals == sorted(intervals)
     assert intervals[0] == 0.1
     assert intervals[-1] == 1.0
+
+
+def with_workers(connected: int, reason: str = "WorkersStarting", message: str = "words") -> dict[str, Any]:
+    body = cluster("True", "SchedulerReady", workers={"connected": connected, "desired": 2})
+    body["status"]["conditions"].append(
+        {"type": "WorkersReady", "status": "False", "reason": reason, "message": message}
+    )
+    return body
+
+
+async def test_workers_are_waited_for_until_enough_are_connected() -> None:
+    world = World((0, with_workers(0)), (1, with_workers(1)), (2, with_workers(2)))
+    assert await world.wait(goal=Goal(2)) == with_workers(2)
+    assert world.now == pytest.approx(2, abs=0.2)
+
+
+async def test_workers_that_cannot_start_are_an_error_with_the_reason() -> None:
+    world = World((0, with_workers(1, "ImagePullFailed", "no such image")))
+    with pytest.raises(errors.ImagePullFailed, match="no such image"):
+        await world.wait(goal=Goal(2))
+
+
+async def test_an_error_has_the_condition_s_words_the_last_lines_of_the_log_and_the_next_command() -> None:
+    world = World((0, cluster("False", "CrashLoop", "it ended with 1")))
+    with pytest.raises(errors.SchedulerCrashed) as caught:
+        await world.wait()
+    assert str(caught.value) == (
+        "c cannot start: it ended with 1\n"
+        "The last lines of its log:\n    the last line\n"
+        "To see more: kubectl get events -n ns --field-selector involvedObject.kind=Pod"
+    )
+    assert caught.value.log == "the last line"
+
+
+async def test_a_full_quota_leads_to_the_quota() -> None:
+    world = World((0, cluster("False", "QuotaExceeded", "no room")))
+    with pytest.raises(errors.QuotaExceeded, match="kubectl describe resourcequota -n ns"):
+        await world.wait()
+
+
+def test_the_rows_say_how_each_part_is_and_why() -> None:
+    assert rows(cluster()) == ()
+    assert rows(with_workers(1, message="1 of 2 worker Pods are Ready")) == (
+        Row("scheduler", "ready"),
+        Row("service", "ready"),
+        Row("workers", "1 of 2 connected", "1 of 2 worker Pods are Ready"),
+    )
+    scheduler, service, _ = rows(cluster("False", "ImagePullFailed", "no such image"))
+    assert (scheduler, service) == (
+        Row("scheduler", "ImagePullFailed", "no such image"),
+        Row("service", "waiting"),
+    )
+    scheduler, service, _ = rows(cluster("False", "ServiceRefused", "bad port"))
+    assert (scheduler, service) == (Row("scheduler", "waiting"), Row("service", "ServiceRefused", "bad port"))
+
+
+def group(replicas: int, generation: int = 1, observed: int = 1, blocked: str = "") -> dict[str, Any]:
+    condition = {"type": "DrainBlocked", "status": "True" if blocked else "False", "message": blocked}
+    status = {"replicas": replicas, "observedGeneration": observed, "conditions": [condition]}
+    return {"metadata": {"name": "g", "generation": generation}, "status": status}
+
+
+async def test_a_group_is_drained_when_the_operator_has_seen_the_new_number_and_no_worker_is_left() -> None:
+    timeline = [(0, group(0, generation=2)), (1, group(2, 2, 2)), (2, group(1, 2, 2)), (3, group(0, 2, 2))]
+    world = World(*timeline)
+    await waiting.until_drained(world.observe, PATIENCE, lambda: world.now, world.sleep)
+    assert world.now == pytest.approx(3, abs=0.2)
+
+
+async def test_a_group_that_cannot_be_drained_is_an_error_with_the_condition_s_words() -> None:
+    world = World((0, group(2)), (5, group(1, blocked="no room for results")))
+    with pytest.raises(errors.WaitTimeout, match=r"still has 1 workers.*no room for results"):
+        await waiting.until_drained(world.observe, PATIENCE, lambda: world.now, world.sleep)
+    assert world.now == pytest.approx(5 + PATIENCE, abs=1.1)

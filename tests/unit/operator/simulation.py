@@ -79,7 +79,7 @@ class FakeKube:
         self.objects: dict[tuple[str, str], Manifest] = {}
         self.events: list[tuple[str, Manifest]] = []
         self.version = 10
-        self.ever_created: set[str] = set()
+        self.ever_created: set[tuple[str, str]] = set()
         self.crash_after: int | None = None
         self.timeouts: list[bool] = []
         """For the next creates that time out: whether each takes effect."""
@@ -125,8 +125,8 @@ class FakeKube:
             raise Uncertain("timed out")
         if (kind, name) in self.objects:
             raise Conflict("already exists")
-        assert name not in self.ever_created, "a worker's name was given twice"
-        self.ever_created.add(name)
+        assert (kind, name) not in self.ever_created, "a worker's name was given twice"
+        self.ever_created.add((kind, name))
         made = copy.deepcopy(body)
         made["metadata"] |= {
             "uid": f"uid-of-{name}",

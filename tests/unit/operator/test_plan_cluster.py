@@ -3,7 +3,8 @@
 import copy
 from typing import Any
 
-from dask_operator.desired import image_in_force
+import pytest
+from dask_operator.desired import image_in_force, scheduler_pod
 from dask_operator.observed import ClusterView, GroupView
 from dask_operator.observed.objects import cluster_view, group_view
 from dask_operator.plan.cluster import ClusterPlan, plan_cluster
@@ -131,6 +132,31 @@ def test_the_image_is_the_users_else_the_one_that_was_found_at_creation() -> Non
 def test_a_scheduler_that_has_ended_is_deleted_so_that_the_next_pass_makes_another() -> None:
     plan = plan_cluster(settled(cluster(), scheduler=scheduler("terminated")), DEFAULTS)
     assert [(type(act), act.kind) for act in plan.acts] == [(Delete, "Pod")]
+
+
+def test_a_scheduler_that_has_ended_for_want_of_work_ends_the_cluster() -> None:
+    idle = cluster(spec={"idleTimeout": 30})
+    [act] = plan_cluster(settled(idle, scheduler=scheduler("terminated")), DEFAULTS).acts
+    assert isinstance(act, Delete)
+    assert (act.kind, act.view.name) == ("DaskCluster", "c")
+    assert "30 s without work" in act.why
+
+
+@pytest.mark.parametrize("how", [{"deleting": True}, {"phase": "Failed"}, {"state": "running"}])
+def test_a_scheduler_that_has_not_ended_by_itself_ends_no_cluster(how: dict[str, Any]) -> None:
+    idle = cluster(spec={"idleTimeout": 30})
+    acts = plan_cluster(settled(idle, scheduler=scheduler(**{"state": "terminated", **how})), DEFAULTS).acts
+    assert all(act.kind != "DaskCluster" for act in acts)
+
+
+def test_an_idle_timeout_is_told_to_the_scheduler_and_changes_nothing_else() -> None:
+    def environment(seconds: int) -> dict[str, str]:
+        body = scheduler_pod(cluster(spec={"idleTimeout": seconds}), "image")
+        return {item["name"]: item.get("value", "") for item in body["spec"]["containers"][0]["env"]}
+
+    idle = environment(90)
+    assert idle.pop("DASK_DISTRIBUTED__SCHEDULER__IDLE_TIMEOUT") == "90s"
+    assert idle == environment(0)
 
 
 def test_a_scheduler_that_is_being_deleted_is_waited_out() -> None:

@@ -30,6 +30,10 @@ class Refusing(World):
         self.kube.drop("Pod", "c-scheduler")
         self.kube.drop("DaskWorkerGroup", "c-default")
 
+    def refuse(self, *kinds: str) -> None:
+        """From now on nothing of these kinds can be made, and everything else can."""
+        self._refused = kinds
+
     async def _create(self, kind: str, body: Manifest) -> Any:
         self.asked[kind] += 1
         if kind in self._refused:
@@ -91,3 +95,41 @@ def test_what_may_be_over_soon_is_tried_again_soon(words: str, seconds: float) -
         return asked
 
     assert asyncio.run(live()) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "words", ["error looking up service account ns/default: serviceaccount not found", "exceeded quota: few"]
+)
+def test_a_refusal_is_told_until_it_is_over_and_then_no_more(words: str) -> None:
+    async def live() -> tuple[list[str], str]:
+        world = Refusing("Pod")
+        world.words = words
+        world.start_operator()
+        told = await _seconds(world, 30)
+        world.refuse()
+        return told, (await _seconds(world, 15))[-1]
+
+    told, afterwards = asyncio.run(live())
+    refusal = "QuotaExceeded" if "quota" in words else "PodRefused"
+    first = told.index(refusal)
+    assert first <= 2
+    assert set(told[first:]) == {refusal}
+    assert afterwards not in ("QuotaExceeded", "PodRefused")
+
+
+async def _seconds(world: World, many: int) -> list[str]:
+    """What the status says at the end of each of so many seconds."""
+    told = []
+    for _ in range(many):
+        await reconcile(world.context, CLUSTER)
+        world.deliver()
+        world.seconds += 1
+        told.append(_reason(world))
+    return told
+
+
+def _reason(world: World) -> str:
+    """Why the cluster is or is not ready, as the cluster's status has it."""
+    status = world.kube.objects["DaskCluster", "c"].get("status", {})
+    found = [item for item in status.get("conditions", []) if item["type"] == "Ready"]
+    return str(found[0]["reason"]) if found else ""

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from dask_operator import __version__
 from dask_operator.observed import ClusterView
 from dask_operator.plan.cluster import plan_cluster
 from dask_operator.plan.cluster_world import ClusterObserved
@@ -104,6 +105,7 @@ def test_a_cluster_is_ready_with_its_scheduler_even_without_workers() -> None:
     assert condition(status, "Ready")["status"] == "True"
     assert condition(status, "WorkersReady")["status"] == "True"
     assert status["schedulerAddress"] == "tcp://c-scheduler.ns.svc:8786"
+    assert status["operatorVersion"] == __version__
 
 
 def test_a_scheduler_pod_without_its_service_is_not_ready() -> None:

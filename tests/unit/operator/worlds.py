@@ -153,7 +153,7 @@ def scheduler_body(state: str = "running", uid: str = "scheduler-uid", **parts: 
     report["state"] = container_state(state, age=parts.get("age", 300.0))
     ready = "True" if parts.get("ready", state == "running") else "False"
     status = {
-        "phase": _PHASES.get(state, "Succeeded"),
+        "phase": parts.get("phase", _PHASES.get(state, "Succeeded")),
         "podIP": "10.0.0.250",
         "conditions": [{"type": "Ready", "status": ready}],
         "containerStatuses": [report],

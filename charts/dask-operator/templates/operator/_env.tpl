@@ -15,9 +15,12 @@ here, because the API server would refuse it with less to say.
   (dict "name" "DASK_OPERATOR_LOG_FORMAT" "value" .Values.operator.logFormat)
   (dict "name" "DASK_OPERATOR_DEFAULT_IMAGE" "value" $daskImage)
   (dict "name" "DASK_OPERATOR_DISRUPTION_BUDGET" "value" (.Values.dask.scheduler.disruptionBudget | toString))
+  (dict "name" "DASK_OPERATOR_PLUGINS_MUST_LOAD" "value" (.Values.operator.plugins.mustLoad | toString))
+  (dict "name" "DASK_OPERATOR_PLUGINS_UNLABELLED" "value" (join "," .Values.operator.plugins.unlabelled))
   (dict "name" "DASK_OPERATOR_RESYNC_SECONDS" "value" (.Values.operator.resyncSeconds | int64 | toString))
   (dict "name" "DASK_OPERATOR_CONCURRENCY" "value" (.Values.operator.concurrency | int64 | toString))
   (dict "name" "DASK_OPERATOR_POD_CREATES" "value" (.Values.operator.parallelCreates | int64 | toString))
+  (dict "name" "DASK_OPERATOR_CALLS_PER_SECOND" "value" (.Values.operator.callsPerSecond | int64 | toString))
 }}
 {{- $seen := dict }}
 {{- range $env }}

@@ -2,8 +2,9 @@
 What the operator does in a namespace that it looks after.
 */}}
 {{- define "dask-operator.operator.rules" -}}
-# Patched to take off the finalizer another operator may have left there. A job makes its cluster, looks at it before
-# it gives it up for lost, and deletes it.
+# Patched to take off the finalizer another operator may have left there. A job makes its cluster. Looked at anew before
+# something is made again for one; deleted by its job, after spec.idleTimeout, or when its client is silent for too long
+# (the annotation kubernetes.dask.org/time-to-live).
 - apiGroups: [kubernetes.dask.org]
   resources: [daskclusters]
   verbs: [get, list, watch, create, patch, delete]
@@ -40,6 +41,10 @@ What the operator does in a namespace that it looks after.
 - apiGroups: [""]
   resources: [events]
   verbs: [list, create, patch]
+{{- with .Values.operator.extraRules }}
+# For plugins.
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{/*

@@ -52,7 +52,13 @@ def scheduler_digest(cluster: ClusterView) -> str:
     """The digest of what the user wrote about the scheduler Pod, metadata aside."""
     spec = cluster.spec.scheduler
     image = image_written(spec.pod, labels.SCHEDULER, cluster.spec.image)
-    return digest(image=image, pod=spec.pod, resources=spec.resources, env=list(spec.env))
+    return digest(
+        image=image,
+        pod=spec.pod,
+        resources=spec.resources,
+        env=list(spec.env),
+        idle=cluster.spec.idle_timeout,
+    )
 
 
 def scheduler_metadata(cluster: ClusterView) -> HandedDown:
@@ -78,7 +84,7 @@ def scheduler_pod(cluster: ClusterView, image: str) -> Manifest:
         args=("dask", "scheduler", "--host", "0.0.0.0"),
         resources=spec.resources,
         user_env=spec.env,
-        own_env=({"name": "DASK_DISTRIBUTED__SCHEDULER__HTTP__ROUTES", "value": json.dumps(HTTP_ROUTES)},),
+        own_env=_environment(cluster),
         ports=_PORTS,
         probes=True,
     )
@@ -93,6 +99,15 @@ def scheduler_pod(cluster: ClusterView, image: str) -> Manifest:
         },
         "spec": filled(spec.pod, defaults),
     }
+
+
+def _environment(cluster: ClusterView) -> tuple[Manifest, ...]:
+    """What the scheduler is told where the user's own environment is silent."""
+    routes = {"name": "DASK_DISTRIBUTED__SCHEDULER__HTTP__ROUTES", "value": json.dumps(HTTP_ROUTES)}
+    idle = cluster.spec.idle_timeout
+    if not idle:
+        return (routes,)
+    return (routes, {"name": "DASK_DISTRIBUTED__SCHEDULER__IDLE_TIMEOUT", "value": f"{idle:g}s"})
 
 
 def restart_asked(cluster: ClusterView) -> str:

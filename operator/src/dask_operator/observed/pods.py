@@ -1,6 +1,7 @@
 """Views of Pods: what the Dask container in them does, and what is wrong with them."""
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -102,6 +103,28 @@ class PodView(ObjectView):
     def over(self) -> bool:
         """Whether none of its containers, others than the Dask container too, runs or will run again."""
         return self.phase in _OVER
+
+
+WORKER_STATES = ("unscheduled", "starting", "ready", "leaving", "ended")
+
+
+def worker_states(pods: Iterable[PodView]) -> dict[str, int]:
+    """How many worker Pods are in each of :data:`WORKER_STATES`."""
+    counts = dict.fromkeys(WORKER_STATES, 0)
+    for pod in pods:
+        if pod.component == labels.WORKER:
+            counts[_worker_state(pod)] += 1
+    return counts
+
+
+def _worker_state(pod: PodView) -> str:
+    if pod.deleting:
+        return "leaving"
+    if pod.finished:
+        return "ended"
+    if pod.ready:
+        return "ready"
+    return "starting" if pod.node else "unscheduled"
 
 
 def dask_container(spec: Manifest, name: str) -> Manifest:

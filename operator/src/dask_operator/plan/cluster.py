@@ -54,6 +54,10 @@ class ClusterPlan:
 def plan_cluster(seen: ClusterObserved, defaults: Defaults) -> ClusterPlan:
     """Decide what to do about a cluster that is not being deleted."""
     image = image_in_force(seen.cluster, seen.own_scheduler, defaults.image)
+    end = _end(seen)
+    if end is not None:
+        default = default_image(seen.cluster, defaults.image)
+        return ClusterPlan(image=image.name, default_image=default, acts=(end,))
     leaving = _leaving(seen)
     scheduler = plan_scheduler(seen, image.name)
     forced, later = overdue(_ours(seen), seen.wall)
@@ -75,6 +79,17 @@ def plan_cluster(seen: ClusterObserved, defaults: Defaults) -> ClusterPlan:
         ask=bool(leaving) and not seen.informed,
         again=sooner(scheduler.again, later, RETRY_SECONDS if leaving else None),
     )
+
+
+def _end(seen: ClusterObserved) -> Delete | None:
+    """The end of a cluster that had nothing to do for as long as its user allows: its scheduler has ended itself."""
+    scheduler, seconds = seen.own_scheduler, seen.cluster.spec.idle_timeout
+    if not seconds or scheduler is None or not scheduler.finished or scheduler.exit_code != 0:
+        return None
+    if scheduler.deleting or scheduler.trouble is not None:  # it was told to end: by hand, or with its node
+        return None
+    why = f"its scheduler has ended by itself, as after {seconds:g} s without work (spec.idleTimeout)"
+    return Delete(Kind.CLUSTER, seen.cluster, why)
 
 
 def _outdated(seen: ClusterObserved, image: Image) -> int:

@@ -11,14 +11,14 @@ from dask_operator.intake import is_watched
 from dask_operator.observed import ClusterView, JobView
 from dask_operator.plan.cluster_world import Act, Create, Delete, NameConflict, Patch
 from dask_operator.reconcile.context import Context, in_parallel
-from dask_operator.status.conditions import Problem
+from dask_operator.reconcile.refusals import Waiting
 from dask_operator.store import Key
 
 _REFUSED = {"Service": Reason.SERVICE_REFUSED, Kind.CLUSTER.value: Reason.INVALID_SPEC}
 
 
 async def carry_out(
-    context: Context, key: Key, about: ClusterView | JobView, acts: Sequence[Act], problems: Sequence[Problem]
+    context: Context, key: Key, about: ClusterView | JobView, acts: Sequence[Act], waiting: Waiting
 ) -> float | None:
     """Do what was planned, but for what the API server has just refused; gives when to look again, or None.
 
@@ -32,9 +32,10 @@ async def carry_out(
         except Refused as error:
             error.kind, error.creating = item.kind, isinstance(item, Create)
             raise
+        if not isinstance(item, Delete):
+            context.refusals.accepted(key, item.kind)
 
-    refused = {problem.kind for problem in problems}
-    wanted = [item for item in acts if isinstance(item, Delete) or item.kind not in refused]
+    wanted = [item for item in acts if isinstance(item, Delete) or item.kind not in waiting.kinds]
     try:
         await in_parallel(wanted, act, len(wanted))
     except Refused as error:

@@ -2,17 +2,22 @@
 
 from dask_operator_api import labels, names
 from dask_operator_api.conditions import Reason
+from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest, section
 
+from dask_operator import passes
 from dask_operator.errors import ApiError, NotFound
 from dask_operator.observed import ClusterView
 from dask_operator.plan.cluster import ClusterPlan, plan_cluster
-from dask_operator.plan.cluster_world import ClusterObserved
+from dask_operator.plan.cluster_world import ClusterObserved, Create
 from dask_operator.plan.world import sooner
 from dask_operator.reconcile.acts import carry_out
 from dask_operator.reconcile.asking import last_lines, stuck
 from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry, names_of
 from dask_operator.reconcile.gone import clear_away
+from dask_operator.reconcile.living import is_living
+from dask_operator.reconcile.pulse import next_look
+from dask_operator.reconcile.refusals import Waiting
 from dask_operator.status import Told, cluster_status
 from dask_operator.status.conditions import Problem, connecting_for, lonely
 from dask_operator.status.scheduler import new_end
@@ -28,10 +33,13 @@ async def reconcile_cluster(context: Context, key: Key) -> float | None:
     if cluster is None:
         context.forget(key)
     try:
+        if cluster is not None:
+            passes.found(cluster.generation)
         later = await clear_away(context, key, cluster.uid if cluster is not None else "")
         if cluster is None or cluster.deleting or not _has_good_name(context, cluster):
             return later
-        return sooner(later, await _pass(context, key, _observe(context, cluster)))
+        look = await next_look(context, key, cluster)
+        return sooner(later, look, await _pass(context, key, _observe(context, cluster)))
     except NotFound:
         return GONE_SECONDS
     except ApiError as error:
@@ -70,12 +78,13 @@ def _observe(context: Context, cluster: ClusterView) -> ClusterObserved:
 async def _pass(context: Context, key: Key, seen: ClusterObserved) -> float | None:
     cluster = seen.cluster
     plan = plan_cluster(seen, context.defaults)
-    problems, retry = context.problems(key, (cluster.generation,))
-    told, soon = await _find_out(context, seen, problems[0] if problems else None)
+    waiting = context.refusals.waiting(key, (cluster.generation,))
+    problem = next(iter(context.refusals.told(key, {act.kind for act in plan.acts})), None)
+    told, soon = await _find_out(context, seen, problem)
     status = cluster_status(seen, plan, told)
     _tell_lives(context, cluster, status)
     again = await context.write_status(key, cluster, status, urgent=_urgent(cluster, status))
-    retry = sooner(retry, await carry_out(context, key, cluster, plan.acts, problems))
+    retry = sooner(waiting.seconds, await _carry_out(context, key, cluster, plan, waiting))
     _retire(context, key, seen, plan)
     return sooner(again, retry, soon, plan.again, _ask(context, key, seen, plan))
 
@@ -115,6 +124,17 @@ def _tell_lives(context: Context, cluster: ClusterView, status: Manifest) -> Non
         why = "the one before is gone"
     message = f"a new scheduler has begun (number {lives + 1}): {why}; what its workers had in memory is lost"
     context.recorder.tell(cluster, "SchedulerRestarted", message, warning=not replaced)
+
+
+async def _carry_out(
+    context: Context, key: Key, cluster: ClusterView, plan: ClusterPlan, waiting: Waiting
+) -> float | None:
+    """Do what was planned, unless the cluster turns out to be gone."""
+    again = bool(section(cluster.status, "scheduler").get("podUID"))
+    creates = any(isinstance(act, Create) and act.kind not in waiting.kinds for act in plan.acts)
+    if again and creates and not await is_living(context, Kind.CLUSTER, cluster):
+        return GONE_SECONDS
+    return await carry_out(context, key, cluster, plan.acts, waiting)
 
 
 def _retire(context: Context, key: Key, seen: ClusterObserved, plan: ClusterPlan) -> None:

@@ -9,46 +9,27 @@ from dask_operator_api.conditions import Reason
 from dask_operator_api.manifests import Manifest, items, section
 
 from dask_operator.desired.owner import Owner
-from dask_operator.errors import ApiError, NameTaken, Refused, TryAgain
+from dask_operator.errors import ApiError, Refused, TryAgain
 from dask_operator.intake import Intake
 from dask_operator.kube import Kube
 from dask_operator.observed import ObjectView, PodView, Roster
 from dask_operator.plan.cluster_world import Defaults
 from dask_operator.plan.leftovers import Leftover
+from dask_operator.plan.pulse import Pulse
+from dask_operator.reconcile.refusals import Refusals
 from dask_operator.recorder import Recorder
 from dask_operator.retirement import SchedulerDesk
 from dask_operator.settings import Settings
-from dask_operator.status.conditions import Problem, news
+from dask_operator.status.conditions import news
 from dask_operator.store import Key, Store
 
 STATUS_SECONDS = 5.0
 """Seconds between two writes of one status that differ in numbers on the way only."""
 
-REFUSED_SECONDS = 60.0
-"""Seconds until a refused object is tried again although nobody has edited anything."""
-
 GONE_SECONDS = 1.0
 """Seconds until another look after something was gone: mostly the object itself, and the news is on its way."""
 
-ACCOUNT_SECONDS = 2.0
-"""The same for a service account that is not there yet."""
-
-PASSING_SECONDS = 10.0
-"""The same for what others can mend: a quota, a name that is taken."""
-
-_FINAL = (400, 422)
-"""HTTP statuses that are about the object alone; others may change with a right, a quota or a policy."""
-
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class _Remembered:
-    """A refusal, and the generations of the objects that it was an answer to."""
-
-    problem: Problem
-    generations: tuple[int, ...]
-    until: float
 
 
 @dataclass
@@ -65,40 +46,31 @@ class Context:
     """Monotonic seconds."""
     wall: Callable[[], float]
     """Seconds since the epoch."""
+    refused: Callable[[str], None] = lambda _reason: None
+    """Told of the reason of everything that the API server refuses."""
     uncertain: dict[str, set[int]] = field(default_factory=dict)
     """Group uid → numbers of workers of whose creation nobody knows the outcome."""
     cleared: dict[Leftover, float] = field(default_factory=dict)
     """Workers of clusters that are gone → when (monotonic seconds) they were last told to go."""
-    clearing: dict[Key, float] = field(default_factory=dict)
-    """Clusters → when (monotonic seconds) a call began that deletes what earlier ones of the name have left."""
+    clearing: set[Key] = field(default_factory=set)
+    """Clusters of whose name a call is deleting what earlier ones have left."""
+    vacating: dict[Key, float] = field(default_factory=dict)
+    """Clusters of whose name earlier ones have Pods that are about to go → since when (monotonic seconds)."""
+    pulses: dict[Key, Pulse] = field(default_factory=dict)
+    """Clusters → what is known of their clients, where those have asked to be missed."""
+    refusals: Refusals = field(init=False)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     _words: dict[str, tuple[float, str]] = field(default_factory=dict)
     """Pod uid → when (monotonic seconds) its Events were read, and what the last of them said."""
-    _problems: dict[Key, dict[str, _Remembered]] = field(default_factory=dict)
-    """What was refused last, by the kind of object that was to be written."""
     _written: dict[Key, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.refusals = Refusals(self.clock)
 
     @property
     def defaults(self) -> Defaults:
         """What the install chooses for clusters that are silent about it."""
         return Defaults(self.settings.default_image, self.settings.disruption_budget)
-
-    def problems(self, key: Key, generations: tuple[int, ...]) -> tuple[tuple[Problem, ...], float | None]:
-        """What the API server has refused, while nobody has edited anything and it is too early to try again.
-
-        Gives one problem for each kind of object, and the seconds until the first of them may be tried again.
-        """
-        held = {
-            kind: remembered
-            for kind, remembered in self._problems.get(key, {}).items()
-            if remembered.generations == generations and remembered.until > self.clock()
-        }
-        if not held:
-            self._problems.pop(key, None)
-            return (), None
-        self._problems[key] = held
-        first = min(remembered.until for remembered in held.values()) - self.clock()
-        return tuple(remembered.problem for remembered in held.values()), first
 
     def refuse(
         self,
@@ -109,12 +81,10 @@ class Context:
         error: Refused,
     ) -> None:
         """Remember a refusal, and tell it in an Event, unless everything there is about to go anyway."""
+        problem = self.refusals.remember(key, generations, reason, error)
+        self.refused(problem.reason.value)
         if not error.is_terminating:
-            self.recorder.tell(about, _reason(reason, error), str(error), warning=True)
-        final = error.creating and error.status in _FINAL and not isinstance(error, NameTaken)
-        problem = Problem(_reason(reason, error), str(error), error.kind, final)
-        remembered = _Remembered(problem, generations, self.clock() + _pause(error))
-        self._problems.setdefault(key, {})[error.kind] = remembered
+            self.recorder.tell(about, problem.reason, problem.message, warning=True)
 
     def settle(self, group_uid: str, numbers: set[int]) -> None:
         """The Pods of workers with these numbers are known to have been made."""
@@ -126,8 +96,9 @@ class Context:
 
     def forget(self, key: Key) -> None:
         """Forget an object that is gone."""
-        self._problems.pop(key, None)
+        self.refusals.forget(key)
         self._written.pop(key, None)
+        self.pulses.pop(key, None)
 
     async def words_about(
         self, pod: PodView, seconds: float, find: "Callable[[Context, PodView], Awaitable[str]]"
@@ -198,20 +169,6 @@ class Context:
         if age < interval:
             return interval - age
         return self.desk.ask(scheduler, key)
-
-
-def _pause(error: Refused) -> float:
-    """Seconds until what was refused is tried again although nobody has edited anything."""
-    if error.lacks_account:
-        return ACCOUNT_SECONDS
-    passing = error.is_quota or error.is_terminating or isinstance(error, NameTaken)
-    return PASSING_SECONDS if passing else REFUSED_SECONDS
-
-
-def _reason(reason: Reason, error: Refused) -> Reason:
-    if isinstance(error, NameTaken):
-        return Reason.NAME_CONFLICT
-    return Reason.QUOTA_EXCEEDED if error.is_quota else reason
 
 
 def _verdicts(status: Manifest) -> list[object]:

@@ -16,13 +16,13 @@ from dask_operator.store import Key
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.5
-"""Seconds between two looks whether a call has ended."""
+"""Seconds between two looks whether what is in the way has gone."""
 
 LEFT_SECONDS = 1.0
 """Seconds between two looks whether anything is left."""
 
-BUSY_SECONDS = 30.0
-"""A call that takes longer than this is no reason to wait."""
+ROOM_SECONDS = 20.0
+"""What takes longer to go than this is not waited for: its node may be dead."""
 
 AGAIN_SECONDS = 10.0
 """Seconds until what a call has not taken is tried again."""
@@ -34,27 +34,31 @@ async def clear_away(context: Context, key: Key, living: str) -> float | None:
     The calls that delete many take seconds and are made in the background. Gives the seconds after which to look
     again, or None.
     """
-    pods = context.store.pods_of(key.namespace, key.name)
+    foreign = [
+        pod for pod in context.store.pods_of(key.namespace, key.name) if pod.cluster_uid not in ("", living)
+    ]
     context.forget_cleared(AGAIN_SECONDS)
-    left = leftovers(pods, living)
+    left = leftovers(foreign, living)
+    if not left and not any(pod.deleting for pod in foreign):
+        context.vacating.pop(key, None)
+        return None
+    context.vacating.setdefault(key, context.clock())
     due = [leftover for leftover in left if leftover not in context.cleared]
     if due and key not in context.clearing:
-        context.clearing[key] = context.clock()
+        context.clearing.add(key)
         context.in_background(_delete_all(context, key, due))
-    if not pods:
-        return None
-    forced = await _force(context, [pod for pod in pods if pod.cluster_uid not in ("", living)])
-    return sooner(forced, LEFT_SECONDS if left else None)
+    return sooner(await _force(context, foreign), LEFT_SECONDS)
 
 
 def makes_room(context: Context, key: Key) -> float | None:
     """Seconds after which to look again whether a cluster that had the name of ``key`` is out of the way.
 
-    None where nothing is in the way. While one call deletes hundreds of Pods, creating as many makes both slow; the
-    Pods themselves, with their grace periods, are not waited for.
+    None where nothing is in the way. Hundreds of Pods that go and as many that come at the same time make each other
+    slow, on their nodes too, which may have room for one half only. And no worker could work before the old scheduler
+    has gone, whose name the new one needs.
     """
-    began = context.clearing.get(key)
-    return LOOK_SECONDS if began is not None and context.clock() - began < BUSY_SECONDS else None
+    since = context.vacating.get(key)
+    return LOOK_SECONDS if since is not None and context.clock() - since < ROOM_SECONDS else None
 
 
 async def _delete_all(context: Context, key: Key, due: list[Leftover]) -> None:
@@ -70,7 +74,7 @@ async def _delete_all(context: Context, key: Key, due: list[Leftover]) -> None:
     except ApiError as error:
         logger.warning("deleting what is left of %s: %s", key, error)
     finally:
-        context.clearing.pop(key, None)
+        context.clearing.discard(key)
 
 
 async def _delete(context: Context, namespace: str, leftover: Leftover) -> None:

@@ -7,6 +7,7 @@ from dask_operator_api.conditions import ConditionType, Reason
 from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import items
 
+from dask_operator import passes
 from dask_operator.desired import image_in_force, worker_digest, worker_metadata, worker_pod
 from dask_operator.errors import ApiError, Conflict, NotFound, Refused, TryAgain, Uncertain
 from dask_operator.observed import ClusterView, GroupView, PodView
@@ -16,6 +17,7 @@ from dask_operator.plan.world import GroupObserved, GroupPlan, Removal, blocked_
 from dask_operator.reconcile.asking import stuck, with_logs
 from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry, in_parallel, names_of
 from dask_operator.reconcile.gone import makes_room
+from dask_operator.reconcile.living import is_living
 from dask_operator.status import group_status, waiting_status
 from dask_operator.status.conditions import connecting_for, lonely
 from dask_operator.store import Key
@@ -34,6 +36,7 @@ async def reconcile_group(context: Context, key: Key) -> float | None:
     if group is None:
         context.forget(key)
         return None
+    passes.found(group.generation)
     cluster = context.store.cluster(group.namespace, group.spec.cluster)
     if group.deleting:
         return None
@@ -88,11 +91,12 @@ def _observe(context: Context, group: GroupView, cluster: ClusterView, held: boo
 
 
 async def _pass(context: Context, key: Key, group: GroupView, cluster: ClusterView) -> float | None:
-    problems, retry = context.problems(key, (group.generation, cluster.generation))
-    problem = problems[0] if problems else None
+    waiting = context.refusals.waiting(key, (group.generation, cluster.generation))
+    retry = waiting.seconds
     room = makes_room(context, Key(Kind.CLUSTER, key.namespace, cluster.name))
-    seen = _observe(context, group, cluster, held=problem is not None or room is not None)
+    seen = _observe(context, group, cluster, held=bool(waiting.problems) or room is not None)
     plan = plan_group(seen)
+    problem = next(iter(context.refusals.told(key, ("Pod",) if plan.create else ())), None)
     plan = replace(plan, failures=await with_logs(context, plan.failures, seen.pods))
     trouble, soon = await stuck(context, seen.pods)
     leaving = {drain.uid for drain in plan.drains}
@@ -104,6 +108,8 @@ async def _pass(context: Context, key: Key, group: GroupView, cluster: ClusterVi
     await _remove(context, seen, plan)
     await _relabel(context, seen, plan)
     if plan.create:
+        if plan.last_index > len(plan.create) and not await is_living(context, Kind.WORKER_GROUP, group):
+            return GONE_SECONDS
         retry = await _create(context, key, cluster, seen, plan)
     _retire(context, key, seen, plan)
     return sooner(again, retry, soon, room, plan.again, _ask(context, key, seen, plan))
@@ -177,6 +183,7 @@ async def _create(
         generations = (seen.group.generation, cluster.generation)
         context.refuse(key, seen.group, generations, Reason.POD_REFUSED, error)
         return 0.0
+    context.refusals.accepted(key, "Pod")
     context.recorder.tell(
         seen.group, "WorkersCreated", f"created {len(plan.create)} workers, up to number {plan.last_index}"
     )

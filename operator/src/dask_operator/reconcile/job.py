@@ -7,6 +7,7 @@ from dask_operator_api import labels, names
 from dask_operator_api.conditions import Reason
 from dask_operator_api.manifests import Manifest
 
+from dask_operator import passes
 from dask_operator.errors import ApiError, NotFound
 from dask_operator.intake import is_watched
 from dask_operator.observed import JobView, PodView
@@ -52,10 +53,11 @@ def _has_good_name(context: Context, job: JobView) -> bool:
 
 
 async def _pass(context: Context, key: Key, job: JobView) -> float | None:
-    problems, retry = context.problems(key, (job.generation,))
-    problem = next((held for held in problems if held.final), problems[0] if problems else None)
+    passes.found(job.generation)
+    waiting = context.refusals.waiting(key, (job.generation,))
+    final = next((problem for problem in waiting.problems if problem.final), None)
     unseen = await _unseen_runner(context, job)
-    seen = _observe(context, job, unseen, problem)
+    seen = _observe(context, job, unseen, final)
     plan = plan_job(seen)
     if needs_proof(job, plan) and await look_afresh(context, job):
         return 0.0
@@ -63,12 +65,13 @@ async def _pass(context: Context, key: Key, job: JobView) -> float | None:
     present = plan.state.present
     runner = seen.runner_of(present) if present is not None else None
     trouble, soon = await stuck(context, [runner] if runner is not None else [])
-    status = job_status(seen, plan, problem, trouble)
+    told = context.refusals.told(key, {act.kind for act in plan.acts})
+    status = job_status(seen, plan, final or next(iter(told), None), trouble)
     again = await context.write_status(key, job, status, urgent=_urgent(job, status), exact=True)
     _tell(context, job, plan)
     if unseen is not None and not is_watched("Pod", unseen):
         soon = sooner(soon, UNSEEN_SECONDS)
-    retry = sooner(retry, await carry_out(context, key, job, plan.acts, problems))
+    retry = sooner(waiting.seconds, await carry_out(context, key, job, plan.acts, waiting))
     return sooner(again, retry, soon, plan.again, _ask(context, key, seen, plan))
 
 
@@ -90,13 +93,12 @@ async def _unseen_runner(context: Context, job: JobView) -> Manifest | None:
     return found if found["metadata"].get("uid") == present.runner_uid else None
 
 
-def _observe(context: Context, job: JobView, unseen: Manifest | None, problem: Problem | None) -> JobObserved:
+def _observe(context: Context, job: JobView, unseen: Manifest | None, final: Problem | None) -> JobObserved:
     store, scheduler_at = context.store, (job.namespace, names.scheduler_name(job.name))
     related = store.pods_of(*job.identity)
     labelled = [pod for pod in related if pod.component == labels.JOB_RUNNER]
     runners = [pod for pod in labelled if pod.owner == job.uid]
     scheduler = store.pods.objects.get(scheduler_at)
-    refused = problem is not None and problem.final
     return JobObserved(
         job=job,
         cluster=store.cluster(*job.identity),
@@ -107,7 +109,7 @@ def _observe(context: Context, job: JobView, unseen: Manifest | None, problem: P
         workers=tuple(pod for pod in related if pod.component == labels.WORKER),
         roster=context.desk.roster(scheduler),
         heard=context.desk.heard(scheduler),
-        refused=Refusal(problem.reason, problem.message) if problem is not None and refused else None,
+        refused=Refusal(final.reason, final.message) if final is not None else None,
         now=context.clock(),
         wall=context.wall(),
     )

@@ -6,6 +6,7 @@ from dask_operator_api import labels, names
 from dask_operator_api.conditions import ConditionType, Phase, Reason, known_reason
 from dask_operator_api.manifests import Manifest, items, section
 
+from dask_operator import __version__
 from dask_operator.desired import wanted_groups
 from dask_operator.desired.scheduler import COMM_PORT
 from dask_operator.observed import GroupView, PodView, Trouble
@@ -78,6 +79,7 @@ def cluster_status(seen: ClusterObserved, plan: ClusterPlan, told: Told) -> Mani
     return {
         "phase": _phase(seen, ready).value,
         "observedGeneration": cluster.generation,
+        "operatorVersion": __version__,
         "image": plan.image,
         "defaultImage": plan.default_image,
         "schedulerAddress": f"tcp://{host}:{COMM_PORT}",

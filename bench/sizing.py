@@ -1,0 +1,169 @@
+"""The sizing table: how fast, with how much CPU and memory, against bare Pods made directly."""
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median, quantiles
+
+from bench import process
+from bench.cluster import Tree
+from bench.crowd import Crowd, cluster, create_bare, create_clusters, crowd, space_for
+from localcluster import settings
+from tests.support.api_server import MERGE, ApiServer
+
+LARGE, MANY, SMALL, MORE = 500, 100, 5, 50
+RESULTS = Path("build") / "bench"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    measure: str
+    value: float
+    unit: str
+    floor: float | None = None
+    """The same for bare Pods, in the same unit."""
+    bar: str = ""
+    """What it is meant to be."""
+
+    def __str__(self) -> str:
+        against = f", bare Pods {self.floor:.1f}: {self.value / self.floor:.2f} x" if self.floor else ""
+        wanted = f" (bar: {self.bar})" if self.bar else ""
+        return f"{self.measure}: {self.value:.2f} {self.unit}{against}{wanted}"
+
+
+@dataclass
+class Bench:
+    """The API server, and what was measured so far."""
+
+    api: ApiServer
+    limits: str
+
+    @property
+    def raised(self) -> bool:
+        """Whether Kubernetes' own clients are without their default limits."""
+        return self.limits == settings.RAISED_LIMITS
+
+
+def run() -> Iterator[str]:
+    """All rows on the cluster as it is; they are kept in ``build/bench``, a file for each kind of client limits."""
+    held = settings.load()
+    limits = held.client_limits if held is not None else "default"
+    yield f"Kubernetes' client limits: {limits}"
+    rows = asyncio.run(_all(limits))
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / f"{limits}.json").write_text(json.dumps([asdict(row) for row in rows], indent=1))
+    yield from map(str, rows)
+
+
+async def _all(limits: str) -> list[Row]:
+    async with ApiServer() as api:
+        bench = Bench(api, limits)
+        rows = [Row("memory of the operator, idle", process.operator().mib, "MiB", bar="<= 90")]
+        rows += await _one_large(bench)
+        rows += await _many_small(bench)
+        rows += await _small_after_large(bench)
+        return rows
+
+
+@asynccontextmanager
+async def _measurement(api: ApiServer, name: str) -> AsyncIterator[tuple[str, Crowd]]:
+    run = f"bench-{name}-{secrets.token_hex(3)}"
+    async with crowd(api, run) as seen, space_for(api, run):
+        yield run, seen
+
+
+async def _floor(api: ApiServer, pattern: Tree, many: int) -> float:
+    """Seconds until as many bare Pods are Ready."""
+    async with _measurement(api, "bare") as (run, seen):
+        began = time.monotonic()
+        creating = asyncio.create_task(create_bare(api, run, pattern, run, many))
+        ended = await seen.all_ready(many)
+        await creating
+        return ended - began
+
+
+async def _one_large(bench: Bench) -> list[Row]:
+    api, before = bench.api, process.operator()
+    async with _measurement(api, "large") as (run, seen):
+        began = time.monotonic()
+        await create_clusters(api, run, [cluster(run, "large", LARGE)])
+        ended = await seen.all_ready(LARGE + 1)
+        pattern = next(iter(seen.bodies.values()))
+        times = sorted(seen.created.values())
+        rate = (LARGE - 1) / (times[-1] - times[1])
+        began_more = time.monotonic()
+        scale = {"spec": {"worker": {"replicas": LARGE + MORE}}}
+        path = f"/apis/kubernetes.dask.org/v1/namespaces/{run}/daskworkergroups/large-default"
+        await api.call("PATCH", path, scale, MERGE)
+        more = await seen.all_ready(LARGE + 1 + MORE) - began_more
+        await api.call("DELETE", f"/apis/kubernetes.dask.org/v1/namespaces/{run}/daskclusters/large")
+        await seen.until("no Pod left", lambda: not seen.created)
+    used = process.operator().cpu_seconds - before.cpu_seconds
+    floor, floor_more = await _floor(api, pattern, LARGE + 1), await _floor(api, pattern, MORE)
+    return [
+        Row(
+            f"1 cluster of {LARGE} workers to all Ready",
+            ended - began,
+            "s",
+            floor,
+            "<= 2 x" if bench.raised else "<= 1.15 x",
+        ),
+        Row(f"Pods created a second, 1 cluster of {LARGE}", rate, "/s", bar=">= 120" if bench.raised else ""),
+        Row(f"{MORE} more workers", more, "s", floor_more, "<= 1.5 x"),
+        Row("CPU per worker, 1 large cluster", 1000 * used / (LARGE + MORE), "ms", bar="<= 9"),
+    ]
+
+
+async def _many_small(bench: Bench) -> list[Row]:
+    api, before = bench.api, process.operator()
+    async with _measurement(api, "many") as (run, seen):
+        posted: dict[str, float] = {}
+        began = time.monotonic()
+
+        async def post(name: str) -> None:
+            posted[name] = time.monotonic()
+            await create_clusters(api, run, [cluster(run, name, SMALL)])
+
+        posting = asyncio.gather(*(post(f"small-{n}") for n in range(MANY)))
+        ended = await seen.all_ready(MANY * (SMALL + 1))
+        await posting
+        pattern = next(iter(seen.bodies.values()))
+        delays = [
+            at - posted[name.removesuffix("-scheduler")]
+            for uid, at in seen.created.items()
+            if (name := seen.bodies[uid]["metadata"]["name"]).endswith("-scheduler")
+        ]
+        await api.call("DELETE", f"/apis/kubernetes.dask.org/v1/namespaces/{run}/daskclusters")
+        await seen.until("no Pod left", lambda: not seen.created)
+    used = process.operator().cpu_seconds - before.cpu_seconds
+    floor = await _floor(api, pattern, MANY * (SMALL + 1))
+    bar = "<= 3 x" if bench.raised else "<= 1.3 x"
+    return [
+        Row(f"{MANY} clusters of {SMALL} workers to all Ready", ended - began, "s", floor, bar),
+        Row("CPU per worker, small clusters", 1000 * used / (MANY * SMALL), "ms", bar="<= 15"),
+        Row("custom resource to scheduler Pod, median", median(delays), "s", bar="<= 0.2"),
+        Row("custom resource to scheduler Pod, p99", quantiles(delays, n=100)[98], "s", bar="<= 2"),
+    ]
+
+
+async def _small_after_large(bench: Bench) -> list[Row]:
+    """A small cluster that is made while the operator has begun with a large one."""
+    api = bench.api
+    async with _measurement(api, "fair") as (run, seen):
+        other = f"{run}-small"
+        async with crowd(api, other) as small:
+            await create_clusters(api, run, [cluster(run, "large", LARGE)])
+            await seen.until("the first workers", lambda: len(seen.created) > 20)
+            began = time.monotonic()
+            await create_clusters(api, run, [cluster(other, "small", 2)])
+            created = await small.until("the small one's Pods", lambda: len(small.created) == 3) - began
+            await seen.all_ready(LARGE + 1)
+            await small.all_ready(3)
+    return [Row("a small cluster just after a large one: its Pods created", created, "s", bar="<= 1")]

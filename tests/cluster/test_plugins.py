@@ -1,0 +1,42 @@
+"""A plugin, installed on top of the operator's image, works beside it."""
+
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.dask import dask_cluster, fake_worker_pods
+from tests.support.kubectl import ROOT, apply, eventually, get, kubectl, list_objects
+from tests.support.operator_process import DEPLOYMENT, NAMESPACE
+
+from .test_crds import CHART, ok, run
+
+pytestmark = pytest.mark.alone
+
+RELEASE = ("--namespace", NAMESPACE, "--reuse-values", "--wait", "--timeout=90s")
+VALUES = ROOT / "examples" / "plugin" / "values.yaml"
+
+
+@pytest.fixture
+def with_plugin() -> Iterator[None]:
+    """The release with the example plugin in its image; as it was at the end."""
+    image = "localhost/dask-operator-with-plugin:dev"
+    subprocess.run(["make", "--silent", "plugin-image"], cwd=ROOT, check=True, timeout=300)
+    ok(run("helm", "upgrade", DEPLOYMENT, str(CHART), *RELEASE, f"--values={VALUES}"))
+    pods = list_objects(NAMESPACE, "pods", "app.kubernetes.io/component=operator")
+    assert image in {pod["spec"]["containers"][0]["image"] for pod in pods}
+    yield
+    ok(run("helm", "rollback", DEPLOYMENT, "--namespace", NAMESPACE, "--wait", "--timeout=90s"))
+
+
+def test_the_example_makes_a_config_map_for_every_scheduler(namespace: str, with_plugin: None) -> None:
+    log = kubectl("logs", "-n", NAMESPACE, f"deployment/{DEPLOYMENT}")
+    assert "plugin scheduler-contacts" in log
+    apply(namespace, dask_cluster("known", 0, scheduler={"spec": fake_worker_pods()}))
+    contact = eventually("the ConfigMap", lambda: get(namespace, "configmap", "known-scheduler-address"), 20)
+    address = f"tcp://known-scheduler.{namespace}:8786"
+    assert contact["data"] == {"DASK_SCHEDULER_ADDRESS": address}
+    cluster = get(namespace, "daskcluster", "known") or {}
+    assert cluster["status"]["schedulerAddress"].startswith(address)
+    kubectl("delete", "daskcluster", "known", "-n", namespace)
+    eventually("it to go", lambda: not get(namespace, "configmap", "known-scheduler-address"), 30)

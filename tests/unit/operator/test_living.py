@@ -1,0 +1,87 @@
+"""Nothing is created again for an owner that is gone, though no watch has told of its end yet."""
+
+import asyncio
+
+import pytest
+from dask_operator.reconcile import reconcile
+from dask_operator.store import Key
+from dask_operator_api.kinds import Kind
+
+from tests.unit.operator.simulation import KEY, World
+
+CLUSTER = Key(Kind.CLUSTER, "ns", "c")
+
+
+class Losing(World):
+    """A world that loses objects which the number of Pods depends on."""
+
+    def check_number_of_pods(self) -> None:
+        """Not what these worlds are about."""
+
+
+async def _running() -> World:
+    """A cluster that has all it needs, and whose status says so."""
+    world = Losing(2)
+    world.start_operator()
+    for _ in range(6):
+        await reconcile(world.context, CLUSTER)
+        await reconcile(world.context, KEY)
+        world.deliver()
+        world.tick()
+        world.deliver()
+    return world
+
+
+async def _again(world: World) -> None:
+    for _ in range(3):
+        await reconcile(world.context, CLUSTER)
+        await reconcile(world.context, KEY)
+        world.deliver()
+        world.seconds += 2
+
+
+@pytest.mark.parametrize("lost", [("DaskWorkerGroup", "c-default"), ("Pod", "c-scheduler")])
+@pytest.mark.parametrize("end", ["gone", "being deleted"])
+def test_what_a_gone_cluster_had_is_not_created_again(lost: tuple[str, str], end: str) -> None:
+    async def live() -> World:
+        world = await _running()
+        cluster = world.kube.objects.pop(("DaskCluster", "c"))
+        if end != "gone":
+            changed = (
+                {"uid": "another"} if end == "another" else {"deletionTimestamp": "2026-01-02T03:04:05Z"}
+            )
+            world.kube.objects["DaskCluster", "c"] = {
+                **cluster,
+                "metadata": {**cluster["metadata"], **changed},
+            }
+        world.kube.drop(*lost)
+        world.deliver()
+        await _again(world)
+        return world
+
+    assert lost not in asyncio.run(live()).kube.objects
+
+
+def test_workers_of_a_group_that_is_gone_are_not_created_again() -> None:
+    async def live() -> World:
+        world = await _running()
+        world.kube.objects.pop(("DaskWorkerGroup", "c-default"))
+        for body in world.workers():
+            world.kube.drop("Pod", body["metadata"]["name"])
+        world.deliver()
+        await reconcile(world.context, KEY)
+        return world
+
+    world = asyncio.run(live())
+    assert world.workers() == []
+
+
+def test_what_a_living_cluster_has_lost_is_created_again() -> None:
+    async def live() -> World:
+        world = await _running()
+        world.kube.drop("DaskWorkerGroup", "c-default")
+        world.deliver()
+        await _again(world)
+        return world
+
+    assert ("DaskWorkerGroup", "c-default") in asyncio.run(live()).kube.objects

@@ -1,0 +1,33 @@
+"""Every line of a pass says which object it is about."""
+
+import json
+import logging
+
+import pytest
+from dask_operator import passes
+from dask_operator.logs import JsonFormatter, PlainFormatter
+
+
+def line(formatter: logging.Formatter) -> str:
+    return formatter.format(logging.LogRecord("part", logging.INFO, "", 0, "created %d workers", (3,), None))
+
+
+def test_a_line_of_a_pass_has_object_generation_and_duration() -> None:
+    with passes.over("DaskCluster ns/a") as one:
+        passes.found(7)
+        one.began -= 2.0
+        told = json.loads(line(JsonFormatter()))
+        plain = line(PlainFormatter())
+    assert (told["object"], told["generation"], told["message"]) == (
+        "DaskCluster ns/a",
+        7,
+        "created 3 workers",
+    )
+    assert told["seconds"] == pytest.approx(2.0, abs=0.5)
+    assert "[DaskCluster ns/a generation 7, 2." in plain
+    assert plain.endswith("created 3 workers")
+
+
+def test_a_line_of_no_pass_has_none_of_them() -> None:
+    assert "object" not in json.loads(line(JsonFormatter()))
+    assert line(PlainFormatter()).endswith("part: created 3 workers")
