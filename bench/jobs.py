@@ -89,6 +89,7 @@ def _end(pod: Any) -> None:
     [report] = pod["status"]["containerStatuses"]
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     ended = {"exitCode": 0, "reason": "Completed", "startedAt": now, "finishedAt": now}
+    pod |= {"apiVersion": "v1", "kind": "Pod"}
     pod["status"] |= {
         "phase": "Succeeded",
         "conditions": [],

@@ -47,7 +47,7 @@ def incumbent(namespace: str) -> Iterator[Incumbent]:
     """The program, begun."""
     if not PYTHON.exists() or not IMAGE.exists():
         pytest.fail("the other client is not there: run `make test-needs`")
-    command = [str(PYTHON), str(PROGRAM), namespace, IMAGE.read_text().strip()]
+    command = [str(PYTHON), "-P", str(PROGRAM), namespace, IMAGE.read_text().strip()]
     pipe = subprocess.PIPE
     with subprocess.Popen(
         command,

@@ -35,20 +35,27 @@ class Page:
         return base64.b64decode(answer["data"])
 
     async def go_to(self, address: str) -> None:
-        """Begin to load another page."""
+        """Load another page."""
+        await self._call("Page.enable")
         answer = await self._call("Page.navigate", url=address)
         assert "errorText" not in answer, f"{address}: {answer['errorText']}"
+        await self._hear("method", "Page.loadEventFired")
 
     async def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
         number = next(self._numbers)
         await self._socket.send_json({"id": number, "method": method, "params": parameters})
+        told = await self._hear("id", number)
+        assert "error" not in told, f"{method}: {told['error']}"
+        result: dict[str, Any] = told["result"]
+        return result
+
+    async def _hear(self, key: str, value: object) -> dict[str, Any]:
+        """The next thing that the browser says with that in it."""
         async with asyncio.timeout(SECONDS):
             while True:
-                told = json.loads(await self._socket.receive_str())
-                if told.get("id") == number:
-                    assert "error" not in told, f"{method}: {told['error']}"
-                    result: dict[str, Any] = told["result"]
-                    return result
+                told: dict[str, Any] = json.loads(await self._socket.receive_str())
+                if told.get(key) == value:
+                    return told
 
 
 def program() -> str:
@@ -61,7 +68,7 @@ def program() -> str:
 
 @asynccontextmanager
 async def opened(address: str) -> AsyncIterator[Page]:
-    """A page that has begun to load; the browser ends with the block."""
+    """A page that has loaded; the browser ends with the block."""
     with tempfile.TemporaryDirectory(prefix="browser-") as folder:
         command = [
             program(),

@@ -48,6 +48,8 @@ class Platform:
         """Uid of a runner → the scheduler's life that its program works with."""
         self.shut_down: set[str] = set()
         """Lives of schedulers that were told to end by their clients."""
+        self.unnoted: set[str] = set()
+        """Lives of schedulers that nobody had noted when their containers ended: they may never have worked."""
         self.own_failures: set[str] = set()
         """Uids of runners whose programs have failed by themselves."""
         self.done: set[str] = set()
@@ -150,7 +152,7 @@ class Platform:
     def _works_well(self, runner: str) -> bool:
         """Whether a program has no reason to fail: the scheduler that it works with lives, or was told to end."""
         life = self.works_with.get(runner)
-        return life is None or life in self.shut_down or life == self._life()
+        return life is None or life in self.shut_down | self.unnoted or life == self._life()
 
     def lose_runner(self) -> None:
         """Somebody deletes the runner."""
@@ -200,6 +202,9 @@ class Platform:
         elif how == "evicted":  # Dask's scheduler exits 0 when it is told to go
             self._finish(body, 0, reason="Evicted")
         elif how == "restarted":
+            job = self.kube.objects.get(("DaskJob", "j"), {})
+            noted = [item.get("schedulerUID") for item in items(section(job, "status"), "attempts")]
+            self.unnoted |= {self._life()} - {f"{uid}/{pod.restarts}" for uid in noted}
             self._finish({**body, "spec": {**body["spec"], "restartPolicy": "OnFailure"}}, 1)
         else:  # its node is dead, which takes Kubernetes a while to find out
             self.dead.add(pod.uid)

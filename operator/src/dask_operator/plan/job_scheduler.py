@@ -86,7 +86,11 @@ def scheduler_lost(seen: JobObserved, attempt: JobAttempt) -> str:
 
 
 def _lost_unnoted(seen: JobObserved, attempt: JobAttempt) -> str:
-    """What became of a scheduler that nobody has seen when it was Ready: the operator may have been away."""
+    """What became of a scheduler that nobody has seen when it was Ready: the operator may have been away.
+
+    That its container was started again says nothing: one that never works looks the same, and must not be retried
+    without end.
+    """
     told, pod = _told(seen, attempt), seen.scheduler_of(attempt)
     known = str(told.get("podUID") or "")
     if not attempt.started:
