@@ -55,6 +55,8 @@ def test_a_new_cluster_of_the_same_name_is_complete_and_of_the_old_one_nothing_i
     eventually("the new one to be complete", lambda: _running(namespace, _of(new)) == many + 1, 180)
     made = workers(namespace, "again-default", alive=False)
     assert len(made) == many
+    kubectl("delete", "daskcluster", "again", "-n", namespace)
+    eventually("room", lambda: not _any_left(namespace, _of(new)), 120)
     bare = _bare_deletecollection(namespace, made[0], many)
     print(f"{many} Pods: gone after {took:.1f} s; by one bare deletecollection {bare:.1f} s")
     if many >= 500:
