@@ -19,7 +19,11 @@ SECONDS = 60.0
 MEGABYTES = 200
 CUTS = 10
 
-pytestmark = pytest.mark.filterwarnings("ignore::distributed.versions.VersionMismatchWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.alone,
+    pytest.mark.filterwarnings("ignore::distributed.versions.VersionMismatchWarning"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from tests.support.dask import (
     worker_group,
     workers,
 )
+from tests.support.jobs import dask_job
 from tests.support.kubectl import Tree, apply, eventually, get, kubectl, list_objects
 
 from .test_crds import FULL_CLUSTER
@@ -251,6 +252,34 @@ def test_a_finalizer_that_another_operator_has_left_does_not_hold_a_cluster_back
     _ready_workers(namespace, "held", 1)
     kubectl("delete", "daskcluster", "held", "-n", namespace, "--wait=false")
     eventually("the cluster to be gone", lambda: get(namespace, "daskcluster", "held") is None, 20)
+    apply(namespace, dask_job("kept", "true", metadata=left, suspend=True))
+    eventually("the job to be seen", lambda: (get(namespace, "daskjob", "kept") or {}).get("status"), 20)
+    kubectl("delete", "daskjob", "kept", "-n", namespace, "--wait=false")
+    eventually("the job to be gone", lambda: get(namespace, "daskjob", "kept") is None, 20)
+
+
+def test_groups_and_an_autoscaler_of_the_spec_come_follow_it_and_go_with_it(namespace: str) -> None:
+    scheduler = {"spec": fake_worker_pods()}
+    more = {"name": "more", "worker": {**FAKE, "replicas": 1}}
+    bounds = {"minimum": 0, "maximum": 2}
+    apply(
+        namespace,
+        dask_cluster("whole", 0, worker=FAKE, scheduler=scheduler, workerGroups=[more], autoscaler=bounds),
+    )
+    eventually("the worker of the further group", lambda: len(workers(namespace, "whole-more")) == 1, 30)
+    eventually("the autoscaler", lambda: get(namespace, "daskautoscaler", "whole"), 20)
+    apply(
+        namespace,
+        dask_cluster("whole", 0, worker=FAKE, scheduler=scheduler, autoscaler={**bounds, "maximum": 3}),
+    )
+    eventually("the group to go", lambda: get(namespace, "daskworkergroup", "whole-more") is None, 30)
+
+    def maximum() -> object:
+        return (get(namespace, "daskautoscaler", "whole") or {}).get("spec", {}).get("maximum")
+
+    eventually("the autoscaler to follow", lambda: maximum() == 3, 20)
+    apply(namespace, dask_cluster("whole", 0, worker=FAKE, scheduler=scheduler))
+    eventually("the autoscaler to go", lambda: get(namespace, "daskautoscaler", "whole") is None, 20)
 
 
 def test_a_group_that_belongs_to_something_else_says_so_and_gets_no_workers(namespace: str) -> None:

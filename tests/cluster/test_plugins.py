@@ -35,9 +35,9 @@ def test_the_example_makes_a_config_map_for_every_scheduler(namespace: str, with
     assert "plugin scheduler-contacts" in log
     apply(namespace, dask_cluster("known", 0, scheduler={"spec": fake_worker_pods()}))
     contact = eventually("the ConfigMap", lambda: get(namespace, "configmap", "known-scheduler-address"), 20)
-    address = f"tcp://known-scheduler.{namespace}:8786"
+    address = f"tcp://known-scheduler.{namespace}.svc:8786"
     assert contact["data"] == {"DASK_SCHEDULER_ADDRESS": address}
     cluster = get(namespace, "daskcluster", "known") or {}
-    assert cluster["status"]["schedulerAddress"].startswith(address)
+    assert cluster["status"]["schedulerAddress"] == address
     kubectl("delete", "daskcluster", "known", "-n", namespace)
     eventually("it to go", lambda: not get(namespace, "configmap", "known-scheduler-address"), 30)

@@ -47,6 +47,9 @@ _UNAUTHORIZED = re.compile(r' is forbidden: User "[^"]*" cannot ')
 """How RBAC refuses, and nobody else. Rights are looked at before anything else is done, but an API server that has just
 been started knows of none for a moment (seen: a second). So it is worth another try."""
 
+_TEST_FAILED = "the server rejected our request due to an error in our request"
+"""What the API server says, with status 422, of a JSON patch one of whose steps cannot be done: a ``test``, mostly."""
+
 _MERGE = "application/merge-patch+json"
 _JSON_PATCH = "application/json-patch+json"
 
@@ -147,10 +150,19 @@ class Kube:
     async def patch(
         self, kind: str, namespace: str, name: str, body: Manifest | list[Manifest], subresource: str = ""
     ) -> Manifest:
-        """Patch an object, or its ``subresource``: a list is a JSON patch, a mapping a merge patch."""
+        """Patch an object, or its ``subresource``: a list is a JSON patch, a mapping a merge patch.
+
+        Raises:
+            Conflict: the object is not what the patch was made for.
+        """
         url = _url(kind, namespace, name, subresource) + "?" + urlencode({"fieldManager": FIELD_MANAGER})
         content_type = _JSON_PATCH if isinstance(body, list) else _MERGE
-        return await self._call("PATCH", url, body, content_type)
+        try:
+            return await self._call("PATCH", url, body, content_type)
+        except Refused as error:
+            if isinstance(body, list) and error.status == 422 and _TEST_FAILED in str(error):
+                raise Conflict(f"{kind} {name} has changed meanwhile") from error
+            raise
 
     async def delete(
         self, kind: str, namespace: str, name: str, uid: str, at_once: bool = False, version: int = 0

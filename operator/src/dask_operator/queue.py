@@ -130,23 +130,21 @@ class KeyedQueue:
                 return
             self._running[key] = self._queued.pop(key)
             try:
-                with passes.over(str(key)):
-                    await self._once(key)
+                with passes.over(str(key)) as one:
+                    await self._once(key, one)
             finally:
                 del self._running[key]
                 if key in self._again:
                     self._again.discard(key)
                     self.add(key)
 
-    async def _once(self, key: Key) -> None:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+    async def _once(self, key: Key, one: passes.Pass) -> None:
         failure: Exception | None = None
         try:
             again = await self.reconcile(key)
         except TryAgain as error:
             failure = error
-            self._setback = loop.time()
+            self._setback = asyncio.get_running_loop().time()
             self._back_off(key, error, error.retry_after)
         except Exception as error:
             failure = error
@@ -154,12 +152,13 @@ class KeyedQueue:
             self._back_off(key, error, None)
         else:
             self._failures.pop(key, None)
-            self._rest(key, loop.time(), loop.time() - began)
+            self._rest(key, one.seconds)
             if again is not None:
                 self.add_after(key, again)
-        self.passed(key.kind.value, loop.time() - began, failure)
+        self.passed(key.kind.value, one.seconds, failure)
 
-    def _rest(self, key: Key, now: float, took: float) -> None:
+    def _rest(self, key: Key, took: float) -> None:
+        now = asyncio.get_running_loop().time()
         self._not_before[key] = now + min(REST * took, LONGEST_REST)
         if len(self._not_before) > RESTING_MAX:
             self._not_before = {other: until for other, until in self._not_before.items() if until > now}

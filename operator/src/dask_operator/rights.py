@@ -34,7 +34,8 @@ def _rights(group: str, resources: str, verbs: str, name: str = "") -> tuple[Rig
 
 
 NEEDED: tuple[Right, ...] = (
-    *_rights(GROUP, "daskclusters daskworkergroups daskautoscalers", "get list watch create patch delete"),
+    *_rights(GROUP, "daskclusters daskworkergroups", "get list watch create patch delete"),
+    *_rights(GROUP, "daskautoscalers", "list watch create patch delete"),
     *_rights(GROUP, "daskjobs", "list watch patch delete"),
     *_rights(GROUP, "daskclusters/status daskworkergroups/status daskjobs/status", "patch"),
     *_rights("", "pods", "get list watch create patch delete deletecollection"),

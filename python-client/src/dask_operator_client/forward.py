@@ -46,7 +46,7 @@ class PortForward:
     def __init__(self, dial: Dial) -> None:
         self._dial = dial
         self._servers: list[asyncio.Server] = []
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self.last_error: ClusterError | None = None
         """Why a connection could not be carried, the last time that happened."""
 
@@ -83,27 +83,35 @@ class PortForward:
         """Stop listening and end all connections."""
         for server in self._servers:
             server.close()
-        for connection in self._connections:
+        ended = dict(self._connections)
+        for connection in ended:
             connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await asyncio.gather(*ended, return_exceptions=True)
+        for writer in ended.values():
+            writer.transport.abort()  # what the near side has not read by now, nobody will
+        await asyncio.sleep(0)
 
-    def _handler(self, port: int) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
-        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            if task is not None:
-                self._connections.add(task)
-                task.add_done_callback(self._connections.discard)
-            with contextlib.suppress(asyncio.CancelledError):  # closing is how these tasks usually end
-                await self._carry(port, reader, writer)
+    def _handler(self, port: int) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]:
+        def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.ensure_future(self._carry(port, reader, writer))
+            self._connections[task] = writer
+            task.add_done_callback(self._ended)
 
         return handle
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A connection's task is over, or was cancelled before it began."""
+        writer = self._connections.pop(task)
+        if not writer.is_closing():
+            writer.transport.abort()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            asyncio.get_running_loop().call_exception_handler({"message": "port-forward", "exception": error})
 
     async def _carry(self, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             stream = await self._dial(port)
         except ClusterError as error:
             self.last_error = error
-            writer.transport.abort()
             return
         try:
             await relay(stream, reader, writer)

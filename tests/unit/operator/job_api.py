@@ -10,9 +10,7 @@ from dask_operator.plan.drains import rfc3339
 from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest, section
 
-
-class Crash(Exception):
-    """The operator's process is killed."""
+from tests.unit.operator.operating import Crash
 
 
 class Watcher(Protocol):

@@ -3,42 +3,19 @@
 What must never happen is asserted where it would happen: in the fakes.
 """
 
-import asyncio
-import copy
-from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
-from dask_operator.dask_scheduler import DaskSchedulers
-from dask_operator.errors import ApiError, SchedulerUnreachable
-from dask_operator.intake import Intake, is_watched
-from dask_operator.kube import Kube
+from dask_operator.errors import SchedulerUnreachable
 from dask_operator.observed import DaskWorker
-from dask_operator.queue import KeyedQueue
-from dask_operator.reconcile import Context, reconcile
-from dask_operator.recorder import Recorder
-from dask_operator.retirement import SchedulerDesk
-from dask_operator.settings import Settings
-from dask_operator.store import Key, Store
+from dask_operator.store import Key
 from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest, items, section
 
-from tests.unit.operator.job_api import Crash
 from tests.unit.operator.job_platform import Platform
+from tests.unit.operator.operating import Operating
 from tests.unit.operator.worlds import NOW
 
 KEY = Key(Kind.JOB, "ns", "j")
-MOST_PASSES = 40
-"""More passes than this without time moving on is a hot loop."""
-
-
-@dataclass
-class Waiting:
-    """Stands in for the queue: remembers only that the job is to be looked at."""
-
-    keys: set[Key] = field(default_factory=set)
-
-    def add(self, key: Key) -> None:
-        self.keys.add(key)
 
 
 class FakeSchedulers:
@@ -54,15 +31,15 @@ class FakeSchedulers:
         return ()
 
 
-class JobWorld(Platform):
+class JobWorld(Platform, Operating):
     """One job, the operator, and what happens to them."""
+
+    key = KEY
 
     def __init__(self, **spec: Any) -> None:
         super().__init__(**spec)
         self.silent = False
         """Whether schedulers do not answer."""
-        self.deaf_to: frozenset[str] = frozenset()
-        """Kinds whose watches tell nothing, for now."""
         self.most_attempts = 0
 
     def clock(self) -> float:
@@ -70,63 +47,8 @@ class JobWorld(Platform):
         self._readings += 1
         return NOW + self._elapsed()
 
-    # -- the operator
-
-    def start_operator(self) -> None:
-        """A new process: it knows what a listing tells."""
-        self.waiting = Waiting()
-        self.due: float | None = None
-        self.store = Store()
-        queue, kube = cast(KeyedQueue, self.waiting), cast(Kube, self.kube)
-        schedulers = cast(DaskSchedulers, FakeSchedulers(self))
-        desk = SchedulerDesk(schedulers, self.waiting.add, self.clock)
-        self.intake = Intake(self.store, queue, desk)
-        recorder = Recorder(kube, "test")
-        self.context = Context(
-            Settings(), kube, self.store, self.intake, desk, recorder, self.clock, self.wall
-        )
-        self.kube.events.clear()
-        for (kind, _), body in self.kube.objects.items():
-            if is_watched(kind, body):
-                self.intake.saw(kind, copy.deepcopy(body))
-        self.waiting.add(KEY)
-
-    def deliver(self) -> None:
-        """The watches tell what has happened."""
-        heard = [told for told in self.kube.events if told[1]["kind"] not in self.deaf_to]
-        self.kube.events = [told for told in self.kube.events if told[1]["kind"] in self.deaf_to]
-        for event, body in heard:
-            meta = body["metadata"]
-            if not is_watched(body["kind"], body):
-                continue
-            if event == "DELETED":
-                self.intake.gone(body["kind"], "ns", meta["name"], meta["uid"], int(meta["resourceVersion"]))
-            else:
-                self.intake.saw(body["kind"], body)
-
-    async def settle(self) -> int:
-        """Let the operator work until it waits for something; gives how many passes that took."""
-        for passes in range(MOST_PASSES):
-            for _ in range(8):
-                await asyncio.sleep(0)
-            self.deliver()
-            due = self.due is not None and self.due <= self.clock()
-            if KEY not in self.waiting.keys and not due:
-                return passes
-            self.waiting.keys.clear()
-            await self._pass()
-        raise AssertionError(f"a hot loop: {MOST_PASSES} passes and no end")
-
-    async def _pass(self) -> None:
-        self.due = None
-        try:
-            again = await reconcile(self.context, KEY)
-        except Crash:
-            self.start_operator()
-        except ApiError:
-            self.due = self.clock() + 1
-        else:
-            self.due = None if again is None else self.clock() + again
+    def schedulers(self) -> FakeSchedulers:
+        return FakeSchedulers(self)
 
     # -- what must hold
 

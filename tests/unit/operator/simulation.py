@@ -3,49 +3,24 @@
 Time moves only by :meth:`World.tick`. What must never happen is asserted where it would happen: in the fakes.
 """
 
-import asyncio
 import copy
 from dataclasses import dataclass, field
-from typing import cast
 
-from dask_operator.dask_scheduler import DaskSchedulers
 from dask_operator.desired import worker_digest
-from dask_operator.errors import ApiError, Conflict, NotFound, Refused, SchedulerUnreachable, Uncertain
-from dask_operator.intake import Intake
-from dask_operator.kube import Kube
+from dask_operator.errors import Conflict, NotFound, Refused, SchedulerUnreachable, Uncertain
 from dask_operator.observed import DaskWorker
 from dask_operator.observed.objects import group_view
 from dask_operator.observed.pods import pod_view
 from dask_operator.plan.drains import rfc3339
-from dask_operator.queue import KeyedQueue
-from dask_operator.reconcile import Context, reconcile
-from dask_operator.recorder import Recorder
-from dask_operator.retirement import SchedulerDesk
-from dask_operator.settings import Settings
-from dask_operator.store import Key, Store
+from dask_operator.store import Key
 from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest, items, section
 
+from tests.unit.operator.operating import Crash, Operating
 from tests.unit.operator.worlds import NOW, WALL, cluster_body, group_body, scheduler_body
 
 KEY = Key(Kind.WORKER_GROUP, "ns", "c-default")
 LIMIT_SECONDS = 600
-MOST_PASSES = 40
-"""More passes than this without time moving on is a hot loop."""
-
-
-class Crash(Exception):
-    """The operator's process is killed."""
-
-
-@dataclass
-class Waiting:
-    """Stands in for the queue: remembers only that the group is to be looked at."""
-
-    keys: set[Key] = field(default_factory=set)
-
-    def add(self, key: Key) -> None:
-        self.keys.add(key)
 
 
 @dataclass
@@ -180,8 +155,11 @@ class FakeKube:
         return answer
 
 
-class World:
+class World(Operating):
     """One cluster with one group, the operator, and what happens to them."""
+
+    key = KEY
+    kube: FakeKube
 
     def __init__(self, replicas: int) -> None:
         self.seconds: float = 0.0
@@ -210,61 +188,8 @@ class World:
     def _elapsed(self) -> float:
         return self.seconds + self._readings * 1e-6
 
-    # -- the operator
-
-    def start_operator(self) -> None:
-        """A new process: it knows what a listing tells."""
-        self.waiting, self.due = Waiting(), None
-        self.store = Store()
-        queue = cast(KeyedQueue, self.waiting)
-        kube = cast(Kube, self.kube)
-        desk = SchedulerDesk(cast(DaskSchedulers, self.scheduler), self.waiting.add, self.clock)
-        self.intake = Intake(self.store, queue, desk)
-        recorder = Recorder(kube, "test")
-        self.context = Context(
-            Settings(), kube, self.store, self.intake, desk, recorder, self.clock, self.wall
-        )
-        self.kube.events.clear()
-        for (kind, _), body in self.kube.objects.items():
-            self.intake.saw(kind, copy.deepcopy(body))
-        self.waiting.add(KEY)
-
-    due: float | None
-
-    def deliver(self) -> None:
-        """The watches tell what has happened."""
-        events, self.kube.events = self.kube.events, []
-        for event, body in events:
-            meta = body["metadata"]
-            if event == "DELETED":
-                version = int(meta["resourceVersion"])
-                self.intake.gone(body["kind"], "ns", meta["name"], meta["uid"], version)
-            else:
-                self.intake.saw(body["kind"], body)
-
-    async def settle(self) -> int:
-        """Let the operator work until it waits for something; gives how many passes that took."""
-        for passes in range(MOST_PASSES):
-            for _ in range(8):
-                await asyncio.sleep(0)
-            self.deliver()
-            due = self.due is not None and self.due <= self.clock()
-            if KEY not in self.waiting.keys and not due:
-                return passes
-            self.waiting.keys.clear()
-            await self._pass()
-        raise AssertionError(f"a hot loop: {MOST_PASSES} passes and no end")
-
-    async def _pass(self) -> None:
-        self.due = None
-        try:
-            again = await reconcile(self.context, KEY)
-        except Crash:
-            self.start_operator()
-        except ApiError:
-            self.due = self.clock() + 1
-        else:
-            self.due = None if again is None else self.clock() + again
+    def schedulers(self) -> FakeScheduler:
+        return self.scheduler
 
     # -- what happens
 

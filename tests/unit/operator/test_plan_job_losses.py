@@ -104,6 +104,16 @@ def test_a_scheduler_that_a_client_has_shut_down_is_no_loss() -> None:
     assert outcome(plan_job(world(job(running()), runner(), cluster=told, scheduler=None))) is None
 
 
+def test_a_cluster_that_ends_for_want_of_work_before_its_program_runs_is_lost() -> None:
+    ended = scheduler_pod("terminated", exit_code=0)
+    begun = attempt(started=0.0)
+    plan = plan_job(world(job(running(begun)), runner(1, "waiting"), scheduler=ended))
+    assert plan.state.present is not None
+    assert not plan.state.present.shut_down
+    gone = job(running(plan.state.present))
+    lost(world(gone, runner(1, "waiting"), scheduler=None, cluster=None), Outcome.CLUSTER_LOST)
+
+
 @pytest.mark.parametrize("why", [{"deleting": True}, {"phase": "Failed", "reason": "Evicted"}])
 def test_a_scheduler_that_ends_well_because_the_platform_told_it_to_is_a_loss(why: Manifest) -> None:
     seen = world(job(running()), runner(), scheduler=scheduler_pod("terminated", exit_code=0, **why))

@@ -15,8 +15,11 @@ What the operator does in a namespace that it looks after.
 # Those in a cluster's spec are created, and deleted when they are no longer in there; the others are adopted by a
 # patch.
 - apiGroups: [kubernetes.dask.org]
-  resources: [daskworkergroups, daskautoscalers]
+  resources: [daskworkergroups]
   verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [kubernetes.dask.org]
+  resources: [daskautoscalers]
+  verbs: [list, watch, create, patch, delete]
 - apiGroups: [kubernetes.dask.org]
   resources: [daskclusters/status, daskworkergroups/status, daskjobs/status]
   verbs: [patch]

@@ -22,7 +22,7 @@ async def publish_address(
     """Make the ConfigMap of a scheduler's Service."""
     contact = {
         "metadata": {"name": f"{name}-address", "namespace": namespace},
-        "data": {"DASK_SCHEDULER_ADDRESS": f"tcp://{name}.{namespace}:{PORT}"},
+        "data": {"DASK_SCHEDULER_ADDRESS": f"tcp://{name}.{namespace}.svc:{PORT}"},
     }
     kopf.append_owner_reference(contact, owner=body, block_owner_deletion=False)
     try:

@@ -60,8 +60,13 @@ def _told(seen: JobObserved, attempt: JobAttempt) -> Manifest:
 
 
 def _was_shut_down(seen: JobObserved, attempt: JobAttempt, pod: PodView | None) -> bool:
-    """Whether the program's scheduler has ended well; the first one, where nobody has seen any when it was Ready."""
+    """Whether the program's scheduler has ended well; the first one, where nobody has seen any when it was Ready.
+
+    One that ended before there was a program, having nothing to do, leaves it without any.
+    """
     uid = attempt.scheduler_uid
+    if not attempt.started:
+        return False
     if pod is not None and pod.ended_well and uid in ("", pod.uid):
         return True
     ended_well = _told(seen, attempt).get("endedWellUID")

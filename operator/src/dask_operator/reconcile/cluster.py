@@ -1,7 +1,6 @@
 """One pass over a cluster."""
 
 from dask_operator_api import labels, names
-from dask_operator_api.conditions import Reason
 from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest, section
 
@@ -36,7 +35,7 @@ async def reconcile_cluster(context: Context, key: Key) -> float | None:
         if cluster is not None:
             passes.found(cluster.generation)
         later = await clear_away(context, key, cluster.uid if cluster is not None else "")
-        if cluster is None or cluster.deleting or not _has_good_name(context, cluster):
+        if cluster is None or cluster.deleting or not context.has_good_name(cluster):
             return later
         look = await next_look(context, key, cluster)
         return sooner(later, look, await _pass(context, key, _observe(context, cluster)))
@@ -44,13 +43,6 @@ async def reconcile_cluster(context: Context, key: Key) -> float | None:
         return GONE_SECONDS
     except ApiError as error:
         raise as_retry(error) from error
-
-
-def _has_good_name(context: Context, cluster: ClusterView) -> bool:
-    problem = names.cluster_name_problem(cluster.name)
-    if problem is not None:
-        context.recorder.tell(cluster, Reason.INVALID_SPEC, problem, warning=True)
-    return problem is None
 
 
 def _observe(context: Context, cluster: ClusterView) -> ClusterObserved:

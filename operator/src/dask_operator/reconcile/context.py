@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from dask_operator_api.conditions import Reason
 from dask_operator_api.manifests import Manifest, items, section
+from dask_operator_api.names import cluster_name_problem
 
 from dask_operator.desired.owner import Owner
 from dask_operator.errors import ApiError, Refused, TryAgain
@@ -85,6 +86,13 @@ class Context:
         self.refused(problem.reason.value)
         if not error.is_terminating:
             self.recorder.tell(about, problem.reason, problem.message, warning=True)
+
+    def has_good_name(self, about: Owner) -> bool:
+        """Whether a cluster can have the name of an object, which its own or its cluster's is; tells if it cannot."""
+        problem = cluster_name_problem(about.name)
+        if problem is not None:
+            self.recorder.tell(about, Reason.INVALID_SPEC, problem, warning=True)
+        return problem is None
 
     def settle(self, group_uid: str, numbers: set[int]) -> None:
         """The Pods of workers with these numbers are known to have been made."""

@@ -35,7 +35,7 @@ async def reconcile_job(context: Context, key: Key) -> float | None:
     if job is None:
         context.forget(key)
         return None
-    if job.deleting or not _has_good_name(context, job):
+    if job.deleting or not context.has_good_name(job):
         return None
     try:
         return await _pass(context, key, job)
@@ -43,13 +43,6 @@ async def reconcile_job(context: Context, key: Key) -> float | None:
         return GONE_SECONDS
     except ApiError as error:
         raise as_retry(error) from error
-
-
-def _has_good_name(context: Context, job: JobView) -> bool:
-    problem = names.cluster_name_problem(job.name)
-    if problem is not None:
-        context.recorder.tell(job, Reason.INVALID_SPEC, problem, warning=True)
-    return problem is None
 
 
 async def _pass(context: Context, key: Key, job: JobView) -> float | None:

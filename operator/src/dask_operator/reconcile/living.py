@@ -6,7 +6,6 @@ from dask_operator_api.kinds import Kind
 
 from dask_operator.errors import NotFound
 from dask_operator.observed import ClusterView, GroupView
-from dask_operator.observed.objects import base_fields
 from dask_operator.reconcile.context import Context
 
 FOR_EVER = sys.maxsize
@@ -26,4 +25,4 @@ async def is_living(context: Context, kind: Kind, owner: ClusterView | GroupView
         context.intake.gone(kind.value, owner.namespace, owner.name, owner.uid, FOR_EVER)
         return False
     context.intake.saw(kind.value, body)
-    return not base_fields(body)["deleting"]
+    return not body["metadata"].get("deletionTimestamp")
