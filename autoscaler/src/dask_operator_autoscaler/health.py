@@ -9,13 +9,24 @@ LISTING_LIMIT_SECONDS = 900.0
 
 LATENESS_LIMIT_SECONDS = 60.0
 
+LEASE_LIMIT_SECONDS = 60.0
+"""The Lease is tried every second or two, whether or not anybody answers."""
 
-def trouble(listing_age: float, lateness: float) -> str:
-    """What keeps the autoscaler from working; empty if nothing does."""
+
+def trouble(listing_age: float, lateness: float, lease_tried: float) -> str:
+    """What keeps the autoscaler from working; empty if nothing does.
+
+    Args:
+        listing_age: seconds since the kind that was listed longest ago was.
+        lateness: seconds by which the visit that is due longest is late.
+        lease_tried: seconds since the last try to look at the Lease.
+    """
     if listing_age > LISTING_LIMIT_SECONDS:
         return f"nothing has been listed for {listing_age:.0f} s"
     if lateness > LATENESS_LIMIT_SECONDS:
         return f"a cluster should have been visited {lateness:.0f} s ago"
+    if lease_tried > LEASE_LIMIT_SECONDS:
+        return f"the Lease has not been looked at for {lease_tried:.0f} s"
     return ""
 
 

@@ -27,11 +27,18 @@ class Loop:
         visitor: makes a visit.
         clock: monotonic seconds.
         chance: for the jitter.
+        leading: whether this process may decide; no visit begins where it may not.
     """
 
     def __init__(
-        self, store: Store, visitor: Visitor, clock: Callable[[], float], chance: random.Random
+        self,
+        store: Store,
+        visitor: Visitor,
+        clock: Callable[[], float],
+        chance: random.Random,
+        leading: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._leading = leading
         self._store = store
         self._visitor = visitor
         self._clock = clock
@@ -51,7 +58,10 @@ class Loop:
         self._news.set()
 
     def look_around(self) -> None:
-        """Take up clusters that are not visited yet, spread over an interval, and forget autoscalers that are gone."""
+        """Take up clusters that are not visited yet, spread over an interval, and forget autoscalers that are gone.
+
+        To be called after each listing, and when this process begins to lead.
+        """
         for home in self._store.autoscalers.homes():
             if home not in self._due and home not in self._running:
                 self._plan(home, self._clock() + self._chance.uniform(0, DEFAULT_INTERVAL_SECONDS))
@@ -86,6 +96,10 @@ class Loop:
 
     def _start_due(self) -> None:
         now = self._clock()
+        if not self._leading():
+            # Who leads visits them. Those still due are taken up again when that is this process.
+            self._heap.clear()
+            self._due.clear()
         while self._heap and self._heap[0][0] <= now:
             when, home = heapq.heappop(self._heap)
             if self._due.get(home) != when:

@@ -40,9 +40,24 @@ Events.
   verbs: [create, patch]
 {{- end }}
 
+{{/*
+"true" where the autoscaler has a Deployment, empty where it runs beside the operator or not at all.
+*/}}
+{{- define "dask-operator.autoscaler.alone" -}}
+{{- if and .Values.autoscaler.enabled (eq .Values.autoscaler.mode "deployment") }}true{{ end }}
+{{- end }}
+
+{{- define "dask-operator.autoscaler.serviceAccountName" -}}
+{{- if include "dask-operator.autoscaler.alone" . }}
+{{- include "dask-operator.autoscaler.name" . }}
+{{- else }}
+{{- include "dask-operator.serviceAccountName" . }}
+{{- end }}
+{{- end }}
+
 {{- define "dask-operator.autoscaler.subjects" -}}
 subjects:
   - kind: ServiceAccount
-    name: {{ include "dask-operator.autoscaler.name" . | quote }}
+    name: {{ include "dask-operator.autoscaler.serviceAccountName" . | quote }}
     namespace: {{ .Release.Namespace | quote }}
 {{- end }}

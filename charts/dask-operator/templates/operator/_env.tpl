@@ -14,6 +14,7 @@ here, because the API server would refuse it with less to say.
   (dict "name" "DASK_OPERATOR_LOG_LEVEL" "value" .Values.operator.logLevel)
   (dict "name" "DASK_OPERATOR_LOG_FORMAT" "value" .Values.operator.logFormat)
   (dict "name" "DASK_OPERATOR_DEFAULT_IMAGE" "value" $daskImage)
+  (dict "name" "DASK_OPERATOR_AUTOSCALING" "value" (.Values.autoscaler.enabled | toString))
   (dict "name" "DASK_OPERATOR_DISRUPTION_BUDGET" "value" (.Values.dask.scheduler.disruptionBudget | toString))
   (dict "name" "DASK_OPERATOR_PLUGINS_MUST_LOAD" "value" (.Values.operator.plugins.mustLoad | toString))
   (dict "name" "DASK_OPERATOR_PLUGINS_UNLABELLED" "value" (join "," .Values.operator.plugins.unlabelled))

@@ -23,6 +23,12 @@ What the operator does in a namespace that it looks after.
 - apiGroups: [kubernetes.dask.org]
   resources: [daskclusters/status, daskworkergroups/status, daskjobs/status]
   verbs: [patch]
+{{- if not .Values.autoscaler.enabled }}
+# That nobody serves them: there is no autoscaler to say so.
+- apiGroups: [kubernetes.dask.org]
+  resources: [daskautoscalers/status]
+  verbs: [patch]
+{{- end }}
 # Schedulers and workers. The many workers of a cluster that is gone are deleted in one call.
 - apiGroups: [""]
   resources: [pods]
