@@ -1,8 +1,10 @@
-"""``/healthz`` and ``/readyz``: whether the autoscaler works, not whether it runs."""
+"""``/healthz``, ``/readyz`` and ``/metrics``: whether the autoscaler works, not whether it runs."""
 
 from collections.abc import Callable
 
 from aiohttp import web
+
+from dask_operator_autoscaler import metrics
 
 LISTING_LIMIT_SECONDS = 900.0
 """Everything is listed anew every few minutes: three of them missed in a row mean a deaf watch."""
@@ -30,8 +32,17 @@ def trouble(listing_age: float, lateness: float, lease_tried: float) -> str:
     return ""
 
 
-async def serve(port: int, find_trouble: Callable[[], str], is_ready: Callable[[], bool]) -> web.AppRunner:
-    """Serve the probes on ``port`` of all addresses; close the answer with ``cleanup()``."""
+async def serve(
+    port: int, find_trouble: Callable[[], str], is_ready: Callable[[], bool], numbers: Callable[[], bytes]
+) -> web.AppRunner:
+    """Serve the probes and the metrics on ``port`` of all addresses; close the answer with ``cleanup()``.
+
+    Args:
+        port: the TCP port.
+        find_trouble: what keeps the autoscaler from working; empty if nothing does.
+        is_ready: whether everything has been listed once. Whether this process leads does not matter.
+        numbers: the page of metrics.
+    """
 
     async def healthz(_: web.Request) -> web.Response:
         found = find_trouble()
@@ -42,8 +53,11 @@ async def serve(port: int, find_trouble: Callable[[], str], is_ready: Callable[[
             return web.Response(status=503, text="not everything has been listed once\n")
         return web.Response(text="ok\n")
 
+    async def page(_: web.Request) -> web.Response:
+        return web.Response(body=numbers(), headers={"Content-Type": metrics.CONTENT_TYPE})
+
     app = web.Application()
-    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
+    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", page)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, None, port).start()

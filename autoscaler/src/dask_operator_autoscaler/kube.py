@@ -62,6 +62,7 @@ class Kube:
         connection: where it is; see :func:`find`.
         fence: for how many seconds writes may still be on their way; at 0 none is sent.
         connections: how many there are at most.
+        called: told verb and HTTP status of each call, None where no answer came.
     """
 
     def __init__(
@@ -69,8 +70,10 @@ class Kube:
         connection: Connection,
         fence: Callable[[], float] = lambda: math.inf,
         connections: int = CONNECTIONS,
+        called: Callable[[str, int | None], None] = lambda verb, code: None,
     ) -> None:
         self._connection = connection
+        self._called = called
         self._fence = fence
         connector = aiohttp.TCPConnector(ssl=connection.tls or True, limit=connections)
         self._session = aiohttp.ClientSession(connector=connector)
@@ -109,6 +112,7 @@ class Kube:
         url = f"{self._connection.host}{_path(kind, namespace)}?{urlencode(query)}"
         try:
             async with self._session.get(url, headers=self._headers(_JSON), timeout=timeout) as response:
+                self._called("WATCH", response.status)
                 if response.status != 200:
                     raise _error(response.status, await response.read())
                 async for line in _lines(response.content):
@@ -176,8 +180,10 @@ class Kube:
             ) as response:
                 text = await response.read()
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            self._called(verb, None)
             what = f"{verb} {path.partition('?')[0]}"
             raise TryAgain(f"{what}: no answer: {error or type(error).__name__}") from error
+        self._called(verb, response.status)
         if not 200 <= response.status < 300:
             raise _error(response.status, text)
         return _parsed(text)

@@ -28,6 +28,7 @@ class Loop:
         clock: monotonic seconds.
         chance: for the jitter.
         leading: whether this process may decide; no visit begins where it may not.
+        visited: told after each visit whether it broke.
     """
 
     def __init__(
@@ -37,7 +38,9 @@ class Loop:
         clock: Callable[[], float],
         chance: random.Random,
         leading: Callable[[], bool] = lambda: True,
+        visited: Callable[[bool], None] = lambda broke: None,
     ) -> None:
+        self._visited = visited
         self._leading = leading
         self._store = store
         self._visitor = visitor
@@ -111,7 +114,9 @@ class Loop:
         pause: float | None = DEFAULT_INTERVAL_SECONDS
         try:
             pause = await self._visitor.visit(home)
+            self._visited(False)
         except Exception:  # one cluster's trouble must not end the visits to all others
+            self._visited(True)
             logger.exception("the visit to %s/%s broke", *home)
         finally:
             del self._running[home]

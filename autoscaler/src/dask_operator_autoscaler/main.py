@@ -18,6 +18,7 @@ from dask_operator_autoscaler.connection import Connection
 from dask_operator_autoscaler.kube import Kube, find
 from dask_operator_autoscaler.leading import LeadershipLost, Leading
 from dask_operator_autoscaler.loop import Loop
+from dask_operator_autoscaler.metrics import Gauges, Metrics
 from dask_operator_autoscaler.scheduler import Schedulers
 from dask_operator_autoscaler.settings import Settings, SettingsError
 from dask_operator_autoscaler.store import Store
@@ -54,6 +55,18 @@ class Parts:
     leading: Leading
     watching: Watching
     loop: Loop
+    store: Store
+    metrics: Metrics
+
+    def gauges(self) -> Gauges:
+        """The numbers of this moment."""
+        return Gauges(
+            leading=self.leading.now,
+            ready=self.watching.ready,
+            autoscalers=len(self.store.autoscalers),
+            clusters=len(self.store.autoscalers.homes()),
+            lateness=max(0.0, self.loop.lateness),
+        )
 
     def complaint(self) -> str:
         """What keeps it from working; empty if nothing does."""
@@ -69,7 +82,9 @@ async def run(settings: Settings, connection: Connection | None = None) -> None:
     """
     async with AsyncExitStack() as closing:
         parts = await _assemble(settings, connection or await find(), closing)
-        server = await health.serve(settings.http_port, parts.complaint, lambda: parts.watching.ready)
+        server = await health.serve(
+            settings.http_port, parts.complaint, lambda: parts.watching.ready, parts.metrics.page
+        )
         closing.push_async_callback(server.cleanup)
         try:
             await _until_told(parts)
@@ -78,18 +93,22 @@ async def run(settings: Settings, connection: Connection | None = None) -> None:
 
 
 async def _assemble(settings: Settings, connection: Connection, closing: AsyncExitStack) -> Parts:
+    metrics = Metrics()
     me = Identity.of(settings.identity, settings.pod_uid, secrets.token_hex(4))
-    aside = Kube(connection, connections=ASIDE_CONNECTIONS)
+    aside = Kube(connection, connections=ASIDE_CONNECTIONS, called=metrics.called)
     leading = Leading(settings.namespace, settings.lease, me, aside)
-    kube, schedulers, store = Kube(connection, leading.left), Schedulers(), Store()
+    kube = Kube(connection, leading.left, called=metrics.called)
+    schedulers, store = Schedulers(metrics.asked), Store()
     for part in (aside, kube, schedulers):
         closing.push_async_callback(part.close)
-    visitor = Visitor(store, kube, schedulers, time.time, settings.identity)
-    loop = Loop(store, visitor, time.monotonic, random.Random(), lambda: leading.now)
+    visitor = Visitor(store, kube, schedulers, time.time, settings.identity, metrics)
+    loop = Loop(store, visitor, time.monotonic, random.Random(), lambda: leading.now, metrics.visited)
     leading.began = loop.look_around
     spaces = settings.watch_namespaces or ("",)
     watching = Watching(kube, store, loop.touch, loop.look_around, time.monotonic, spaces)
-    return Parts(leading, watching, loop)
+    parts = Parts(leading, watching, loop, store, metrics)
+    metrics.watch(parts.gauges)
+    return parts
 
 
 async def _until_told(parts: Parts) -> None:

@@ -15,6 +15,7 @@ from dask_operator_autoscaler.demand import Place, connected, demand
 from dask_operator_autoscaler.errors import ApiError, Conflict, NotFound, SchedulerUnreachable
 from dask_operator_autoscaler.events import event
 from dask_operator_autoscaler.kube import Kube
+from dask_operator_autoscaler.metrics import Metrics
 from dask_operator_autoscaler.observed import Autoscaler, Cluster, Group
 from dask_operator_autoscaler.scheduler import Lane, Question, Schedulers
 from dask_operator_autoscaler.store import Identity, Store
@@ -58,11 +59,19 @@ class Visitor:
         schedulers: calls to Dask.
         wall: epoch seconds.
         identity: who reports Events.
+        metrics: what is counted.
     """
 
     def __init__(
-        self, store: Store, kube: Kube, schedulers: Schedulers, wall: Callable[[], float], identity: str
+        self,
+        store: Store,
+        kube: Kube,
+        schedulers: Schedulers,
+        wall: Callable[[], float],
+        identity: str,
+        metrics: Metrics | None = None,
     ) -> None:
+        self._metrics = metrics or Metrics()
         self._store = store
         self._kube = kube
         self._schedulers = schedulers
@@ -159,6 +168,7 @@ class Visitor:
         if failure is not None:
             decision = replace(decision, memory=memory)
         kept.memory = decision.memory
+        self._metrics.decided(decision.settled_by.value)
         conditions = telling.decided(group, decision, silence)
         if failure is not None:
             words = f"the group could not be scaled: {failure}"
@@ -183,6 +193,7 @@ class Visitor:
         except ApiError as error:
             await self._tell(scaler, "FailedRescale", f"{group.name}: {error}", warning=True)
             return error
+        self._metrics.scaled(group.replicas, decision.replicas)
         kept.scaled = replace(group, replicas=decision.replicas, version=version)
         wish = "nobody knows how many are" if decision.wish is None else f"{decision.wish} are"
         words = f"{group.name} from {group.replicas} to {decision.replicas} workers; {wish} needed"
@@ -227,6 +238,7 @@ class Visitor:
         return self._kept[scaler.uid]
 
     async def _refuse(self, refusal: Refusal) -> None:
+        self._metrics.decided(refusal.reason.value)
         conditions = telling.unable(refusal.reason, refusal.message)
         if refusal.reason is Reason.SUSPENDED:
             conditions = telling.suspended()

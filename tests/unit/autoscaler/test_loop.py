@@ -178,7 +178,7 @@ def test_the_autoscaler_works_while_it_lists_and_visits_and_tries_the_lease() ->
 
 async def test_the_probes_say_whether_it_works(unused_tcp_port: int) -> None:
     trouble, ready = "", False
-    runner = await health.serve(unused_tcp_port, lambda: trouble, lambda: ready)
+    runner = await health.serve(unused_tcp_port, lambda: trouble, lambda: ready, lambda: b"numbers")
     try:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{unused_tcp_port}") as session:
             assert (await session.get("/healthz")).status == 200
@@ -187,6 +187,7 @@ async def test_the_probes_say_whether_it_works(unused_tcp_port: int) -> None:
             answer = await session.get("/healthz")
             assert (answer.status, await answer.text()) == (500, "deaf\n")
             assert (await session.get("/readyz")).status == 200
+            assert await (await session.get("/metrics")).text() == "numbers"
     finally:
         await runner.cleanup()
 
