@@ -188,7 +188,7 @@ async def _autoscaler(api: int) -> AsyncIterator[int]:
 async def _served(what: Any, host: str) -> AsyncIterator[int]:
     """Serve an application or a server; gives its port."""
     server = isinstance(what, web.Application)
-    runner: web.BaseRunner[Any] = (
+    runner: web.AppRunner | web.ServerRunner = (
         web.AppRunner(what, access_log=None, shutdown_timeout=0.1)
         if server
         else web.ServerRunner(what, access_log=None, shutdown_timeout=0.1)
