@@ -9,12 +9,11 @@ import json
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
-from typing import Any
 
 from aiohttp import web
 
@@ -47,7 +46,7 @@ class Air:
         self._watches: dict[str, list[asyncio.Queue[Tree]]] = {}
         self._version = 1
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a call."""
         parts = request.path.split("/")
         plural = next((part for part in parts if part in self.objects), "")
@@ -77,7 +76,7 @@ class Air:
             queue.put_nowait({"type": "MODIFIED", "object": held})
         return held
 
-    async def _watch(self, request: web.Request, plural: str) -> web.StreamResponse:
+    async def _watch(self, request: web.BaseRequest, plural: str) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
         queue: asyncio.Queue[Tree] = asyncio.Queue()
@@ -143,14 +142,15 @@ def run() -> Iterator[str]:
 
 async def _measured() -> tuple[Half, Half]:
     schedulers = Schedulers()
-    async with _served(web.Server(schedulers.answer), "0.0.0.0") as port:
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", Air(port).answer)
-        async with _served(app, "127.0.0.1") as api, _autoscaler(api) as pid:
-            await _all_asked(schedulers)
-            first = await _half(schedulers, pid)
-            schedulers.hanging = True
-            return first, await _half(schedulers, pid)
+    async with (
+        _served(schedulers.answer, "0.0.0.0") as port,
+        _served(Air(port).answer, "127.0.0.1") as api,
+        _autoscaler(api) as pid,
+    ):
+        await _all_asked(schedulers)
+        first = await _half(schedulers, pid)
+        schedulers.hanging = True
+        return first, await _half(schedulers, pid)
 
 
 async def _half(schedulers: Schedulers, pid: int) -> Half:
@@ -185,14 +185,11 @@ async def _autoscaler(api: int) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def _served(what: Any, host: str) -> AsyncIterator[int]:
-    """Serve an application or a server; gives its port."""
-    server = isinstance(what, web.Application)
-    runner: web.AppRunner | web.ServerRunner = (
-        web.AppRunner(what, access_log=None, shutdown_timeout=0.1)
-        if server
-        else web.ServerRunner(what, access_log=None, shutdown_timeout=0.1)
-    )
+async def _served(
+    answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], host: str
+) -> AsyncIterator[int]:
+    """Serve on a free port; gives it."""
+    runner = web.ServerRunner(web.Server(answer), access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, 0, backlog=1024)
