@@ -33,7 +33,7 @@ def operator() -> Usage:
     Raises:
         BenchError: there is none, or more than one: not the local cluster, or replicas.
     """
-    found = [folder for folder in Path("/proc").glob("[0-9]*") if COMMAND in _command(folder)]
+    found = running()
     if len(found) != 1:
         raise BenchError(f"one operator is needed on this machine, and there are {len(found)}")
     return of(int(found[0].name))
@@ -46,6 +46,11 @@ def of(pid: int) -> Usage:
     status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
     user, system = int(fields[11]), int(fields[12])
     return Usage((user + system) / TICKS, int(status["VmRSS"].split()[0]) * KIB)
+
+
+def running() -> list[Path]:
+    """The folders in ``/proc`` of all operators on this machine."""
+    return [folder for folder in Path("/proc").glob("[0-9]*") if COMMAND in _command(folder)]
 
 
 def _command(folder: Path) -> bytes:
