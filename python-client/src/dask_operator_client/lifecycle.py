@@ -62,6 +62,7 @@ class Lifecycle(Cluster):  # type: ignore[misc]  # distributed has no types
         self._turn = asyncio.Lock()
         self._settled = threading.Event()
         self._settled.set()
+        losses.attend()
         super().__init__(asynchronous=asynchronous, loop=loop, quiet=quiet, name=name)
         if not self.called_from_running_loop:
             self._loop_runner.start()
@@ -78,7 +79,6 @@ class Lifecycle(Cluster):  # type: ignore[misc]  # distributed has no types
         async with self._turn:
             if self.status is Status.created:
                 await self._start()
-        losses.attend(self, self._explain_loss)  # a client awaits its cluster before it connects
         return self
 
     async def _start(self) -> None:
@@ -187,7 +187,7 @@ class Lifecycle(Cluster):  # type: ignore[misc]  # distributed has no types
             raise ClusterError(f"the cluster {self.name} is not connected: its status is {self.status.name}")
         return await self._background.run(act(self._session))
 
-    async def _explain_loss(self) -> str:
+    async def explain_loss(self) -> str:
         """What to say about futures whose connection to the scheduler has just broken."""
         same = await losses.same_scheduler(self, str(self.scheduler_info.get("id", "")))
         why = self._session.last_break() if self._session is not None else ""

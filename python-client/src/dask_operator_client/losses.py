@@ -6,8 +6,7 @@ the very moment when distributed would.
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from distributed import Client
 
@@ -20,22 +19,37 @@ ASK_SECONDS = 2.0
 ASK_AGAIN_SECONDS = 0.1
 
 
-def attend(cluster: Any, explain: Callable[[], Awaitable[str]]) -> None:
-    """Have every client of a cluster give up its futures in the words of ``explain`` when its connection breaks."""
-    for client in list(Client._instances):
-        if client.cluster is cluster and "_reconnect" not in vars(client):
-            client._reconnect = functools.partial(_reconnect, client, client._reconnect, explain)
+@runtime_checkable
+class Explains(Protocol):
+    """A cluster that can say what became of a connection to its scheduler."""
+
+    async def explain_loss(self) -> str:
+        """What to say about futures whose connection to the scheduler has just broken."""
+        ...
 
 
-async def _reconnect(
-    client: Any, original: Callable[[], Awaitable[None]], explain: Callable[[], Awaitable[str]]
-) -> None:
+def attend() -> None:
+    """Have the clients of clusters that explain give up their futures in the clusters' words. Again: no effect.
+
+    distributed offers no hook for that, and a client is known to nobody else before it is connected. So the method of
+    all clients is wrapped; for those of other clusters nothing changes.
+    """
+    if Client._reconnect is not _reconnect:
+        Client._reconnect = _reconnect
+
+
+_original = Client._reconnect
+
+
+@functools.wraps(_original)
+async def _reconnect(client: Any) -> None:
     """What a client does instead of its own ``_reconnect``, which then finds no futures left to give up."""
-    message = await explain()
-    for state in list(client.futures.values()):
-        state.cancel(reason=REASON, msg=message)
-    client.futures.clear()
-    await original()
+    if isinstance(client.cluster, Explains):
+        message = await client.cluster.explain_loss()
+        for state in list(client.futures.values()):
+            state.cancel(reason=REASON, msg=message)
+        client.futures.clear()
+    await _original(client)
 
 
 async def same_scheduler(cluster: Any, before: str) -> bool | None:
