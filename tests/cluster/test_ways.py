@@ -75,7 +75,6 @@ def test_a_node_port_is_used_where_it_can_be_reached(namespace: str) -> None:
         assert works(cluster)
 
 
-@pytest.mark.slow
 def test_a_load_balancer_is_waited_for_and_used(namespace: str) -> None:
     def balanced() -> None:
         eventually("the Service", lambda: get(namespace, "service", "balanced-scheduler"))

@@ -30,6 +30,14 @@ GROUPS = (
 SECONDS = 30.0
 SETTLING_SECONDS = 10.0
 
+
+class _Connection(http.client.HTTPConnection):
+    """A connection that is closed when its thread has ended."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 _local = threading.local()
 _proxies: list["subprocess.Popen[str]"] = []
 
@@ -136,7 +144,7 @@ class Reader:
         connection: http.client.HTTPConnection | None = getattr(_local, "connection", None)
         if connection is None:
             port = _port(self._kubectl, self._kubeconfig)
-            connection = _local.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
+            connection = _local.connection = _Connection("127.0.0.1", port, timeout=SECONDS)
         connection.request("GET", path)
         response = connection.getresponse()
         text = response.read().decode(errors="replace")
