@@ -71,7 +71,8 @@ class Context:
     @property
     def defaults(self) -> Defaults:
         """What the install chooses for clusters that are silent about it."""
-        return Defaults(self.settings.default_image, self.settings.disruption_budget)
+        chosen = self.settings
+        return Defaults(chosen.default_image, chosen.disruption_budget, chosen.default_pull_secrets)
 
     def refuse(
         self,
