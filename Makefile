@@ -35,6 +35,11 @@ $(UV):
 venv: $(UV) ## Install everything that Python needs into .venv, in the locked versions
 	@$(UV) sync --quiet --frozen --python "$$(command -v $(PYTHON))"
 
+.PHONY: chart
+chart: venv ## Write anew what is made from the chart's values: its schema and its README
+	@python -m tools.values_schema
+	helm-docs --chart-search-root charts/dask-operator --sort-values-order file --log-level warning
+
 .PHONY: lock
 lock: $(UV) ## Resolve the dependencies anew into uv.lock
 	@$(UV) lock
