@@ -69,7 +69,7 @@ def test_chart_testing_finds_nothing_to_complain_of() -> None:
 
 def test_the_cases_of_chart_testing_are_those_that_people_have() -> None:
     names = {path.name.removesuffix("-values.yaml") for path in CI_VALUES}
-    assert {"default", "namespaced", "ha", "everything", "minimal"} <= names
+    assert {"default", "namespaced", "ha", "sidecar", "everything", "minimal"} <= names
 
 
 def test_the_readme_is_what_helm_docs_makes_of_the_values() -> None:

@@ -4,7 +4,7 @@ import pytest
 from dask_operator import __version__
 from dask_operator.claims import MARKER_RESOURCE, MARKER_VERB, announced
 from dask_operator.definitions import too_old
-from dask_operator.rights import EVERYWHERE, NEEDED, Right, for_claims, for_leading
+from dask_operator.rights import EVERYWHERE, NEEDED, Right, for_claims, for_leading, needed
 
 from .support import Renderer, Tree
 
@@ -39,6 +39,16 @@ def test_an_operator_for_some_namespaces_is_granted_what_it_needs_and_nothing_el
     assert granted(objects, "Role", "its-namespace") == set(for_leading(RELEASE))
     for namespace in ("team-a", "team-b"):
         assert granted(objects, "Role", namespace) == {*NEEDED, *for_claims()}
+
+
+@pytest.mark.parametrize("namespaces", [[], ["team-a"]])
+def test_an_operator_without_an_autoscaler_may_say_so(render: Renderer, namespaces: list[str]) -> None:
+    values = {"autoscaler": {"enabled": False}, "watchNamespaces": namespaces}
+    objects = render.objects(values)
+    if namespaces:
+        assert granted(objects, "Role", "team-a") == {*needed(autoscaling=False), *for_claims()}
+    else:
+        assert granted(objects, "ClusterRole", None) == {*needed(autoscaling=False), *EVERYWHERE}
 
 
 def test_a_release_for_all_namespaces_is_announced_by_its_name(render: Renderer) -> None:

@@ -21,6 +21,8 @@ from .namespaces import WATCHED
 
 NAMESPACE = "dask-operator"
 DEPLOYMENT = "dask-operator"
+OWN = "app.kubernetes.io/component=operator"
+"""Selects the operator's Pods among all of the release."""
 
 
 class OperatorProcess:
@@ -127,7 +129,7 @@ def _processes(
     processes = [OperatorProcess(kubeconfig, folder / f"{name}.log", name, settings) for name in names]
     kubectl("scale", "deployment", DEPLOYMENT, "-n", NAMESPACE, "--replicas=0")
     try:
-        eventually("the Deployment's Pod to be gone", lambda: not list_objects(NAMESPACE, "pods"))
+        eventually("the Deployment's Pod to be gone", lambda: not list_objects(NAMESPACE, "pods", OWN))
         for process in processes:
             process.start()
             eventually(f"{process.name} to be ready", process.is_ready)

@@ -2,7 +2,8 @@
 
 ApiError
 ├── TryAgain  the same call may succeed later
-│   └── Gone  what was watched from is forgotten: list again
+│   ├── Gone        what was watched from is forgotten: list again
+│   └── NotLeading  it was not sent: another autoscaler may be at work
 ├── Conflict  the object exists already, or has changed
 ├── NotFound  the object, or its namespace, is gone
 └── Refused   the answer will be the same until somebody edits something
@@ -20,6 +21,10 @@ class TryAgain(ApiError):
 
 class Gone(TryAgain):
     """A watch cannot go on from where it was: what is there has to be listed again."""
+
+
+class NotLeading(TryAgain):
+    """This process does not hold the Lease, so its write was not sent."""
 
 
 class Conflict(ApiError):

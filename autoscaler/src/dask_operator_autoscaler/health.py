@@ -1,26 +1,48 @@
-"""``/healthz`` and ``/readyz``: whether the autoscaler works, not whether it runs."""
+"""``/healthz``, ``/readyz`` and ``/metrics``: whether the autoscaler works, not whether it runs."""
 
 from collections.abc import Callable
 
 from aiohttp import web
+
+from dask_operator_autoscaler import metrics
 
 LISTING_LIMIT_SECONDS = 900.0
 """Everything is listed anew every few minutes: three of them missed in a row mean a deaf watch."""
 
 LATENESS_LIMIT_SECONDS = 60.0
 
+LEASE_LIMIT_SECONDS = 60.0
+"""The Lease is tried every second or two, whether or not anybody answers."""
 
-def trouble(listing_age: float, lateness: float) -> str:
-    """What keeps the autoscaler from working; empty if nothing does."""
+
+def trouble(listing_age: float, lateness: float, lease_tried: float) -> str:
+    """What keeps the autoscaler from working; empty if nothing does.
+
+    Args:
+        listing_age: seconds since the kind that was listed longest ago was.
+        lateness: seconds by which the visit that is due longest is late.
+        lease_tried: seconds since the last try to look at the Lease.
+    """
     if listing_age > LISTING_LIMIT_SECONDS:
         return f"nothing has been listed for {listing_age:.0f} s"
     if lateness > LATENESS_LIMIT_SECONDS:
         return f"a cluster should have been visited {lateness:.0f} s ago"
+    if lease_tried > LEASE_LIMIT_SECONDS:
+        return f"the Lease has not been looked at for {lease_tried:.0f} s"
     return ""
 
 
-async def serve(port: int, find_trouble: Callable[[], str], is_ready: Callable[[], bool]) -> web.AppRunner:
-    """Serve the probes on ``port`` of all addresses; close the answer with ``cleanup()``."""
+async def serve(
+    port: int, find_trouble: Callable[[], str], is_ready: Callable[[], bool], numbers: Callable[[], bytes]
+) -> web.AppRunner:
+    """Serve the probes and the metrics on ``port`` of all addresses; close the answer with ``cleanup()``.
+
+    Args:
+        port: the TCP port.
+        find_trouble: what keeps the autoscaler from working; empty if nothing does.
+        is_ready: whether everything has been listed once. Whether this process leads does not matter.
+        numbers: the page of metrics.
+    """
 
     async def healthz(_: web.Request) -> web.Response:
         found = find_trouble()
@@ -31,8 +53,11 @@ async def serve(port: int, find_trouble: Callable[[], str], is_ready: Callable[[
             return web.Response(status=503, text="not everything has been listed once\n")
         return web.Response(text="ok\n")
 
+    async def page(_: web.Request) -> web.Response:
+        return web.Response(body=numbers(), headers={"Content-Type": metrics.CONTENT_TYPE})
+
     app = web.Application()
-    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
+    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", page)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, None, port).start()

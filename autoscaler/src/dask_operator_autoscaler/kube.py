@@ -1,11 +1,12 @@
 """The one module that talks to the API server.
 
-It reads three kinds, and writes two things: a number of workers (``/scale``) and the autoscaler's own status. Every
-failure is one of the kinds in :mod:`dask_operator_autoscaler.errors`.
+It reads three kinds, and writes two things: a number of workers (``/scale``) and the autoscaler's own status; beside
+these, Events and the Lease. Every failure is one of the kinds in :mod:`dask_operator_autoscaler.errors`.
 """
 
 import json
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -15,7 +16,7 @@ from dask_operator_api.kinds import GROUP, VERSION, Kind
 from dask_operator_api.manifests import Manifest, section
 
 from dask_operator_autoscaler.connection import Connection, by_kubeconfig, in_pod
-from dask_operator_autoscaler.errors import ApiError, Conflict, Gone, NotFound, Refused, TryAgain
+from dask_operator_autoscaler.errors import ApiError, Conflict, Gone, NotFound, NotLeading, Refused, TryAgain
 
 CONNECT_SECONDS = 5.0
 REQUEST_SECONDS = 15.0
@@ -55,17 +56,27 @@ class Change:
 
 
 class Kube:
-    """Calls to the API server. Make one with :meth:`connect`; close it at the end."""
+    """Calls to the API server. Close it at the end.
 
-    def __init__(self, connection: Connection) -> None:
+    Args:
+        connection: where it is; see :func:`find`.
+        fence: for how many seconds writes may still be on their way; at 0 none is sent.
+        connections: how many there are at most.
+        called: told verb and HTTP status of each call, None where no answer came.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        fence: Callable[[], float] = lambda: math.inf,
+        connections: int = CONNECTIONS,
+        called: Callable[[str, int | None], None] = lambda verb, code: None,
+    ) -> None:
         self._connection = connection
-        connector = aiohttp.TCPConnector(ssl=connection.tls or True, limit=CONNECTIONS)
+        self._called = called
+        self._fence = fence
+        connector = aiohttp.TCPConnector(ssl=connection.tls or True, limit=connections)
         self._session = aiohttp.ClientSession(connector=connector)
-
-    @classmethod
-    async def connect(cls) -> "Kube":
-        """Use the Pod's service account, or outside a Pod the kubeconfig that ``KUBECONFIG`` names."""
-        return cls(in_pod() or await by_kubeconfig())
 
     async def close(self) -> None:
         """Close all connections."""
@@ -101,6 +112,7 @@ class Kube:
         url = f"{self._connection.host}{_path(kind, namespace)}?{urlencode(query)}"
         try:
             async with self._session.get(url, headers=self._headers(_JSON), timeout=timeout) as response:
+                self._called("WATCH", response.status)
                 if response.status != 200:
                     raise _error(response.status, await response.read())
                 async for line in _lines(response.content):
@@ -108,10 +120,16 @@ class Kube:
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             raise TryAgain(f"the watch of {kind.plural} broke: {error or type(error).__name__}") from error
 
-    async def scale(self, namespace: str, group: str, replicas: int) -> None:
-        """Set a worker group's number of workers, as ``kubectl scale`` does."""
+    async def scale(self, namespace: str, group: str, replicas: int, version: str) -> str:
+        """Set a worker group's number of workers, as ``kubectl scale`` does; gives its new resourceVersion.
+
+        Raises:
+            Conflict: the group is not as it was at ``version``, and stays as it is.
+        """
         path = f"{_path(Kind.WORKER_GROUP, namespace, group)}/scale"
-        await self._patch(path, {"spec": {"replicas": replicas}})
+        body = {"metadata": {"resourceVersion": version}, "spec": {"replicas": replicas}}
+        answer = await self._patch(path, body)
+        return str(section(answer, "metadata").get("resourceVersion") or "")
 
     async def write_status(self, namespace: str, name: str, uid: str, status: Manifest) -> None:
         """Lay ``status`` over that of the DaskAutoscaler with that very uid."""
@@ -127,8 +145,16 @@ class Kube:
             again = {"count": event["count"], "lastTimestamp": event["lastTimestamp"]}
             await self._patch(f"{path}/{event['metadata']['name']}", again)
 
-    async def _patch(self, path: str, body: Manifest) -> None:
-        await self._call("PATCH", f"{path}?{_MANAGER}", body, _MERGE)
+    async def lease(self, namespace: str, name: str) -> Manifest:
+        """A Lease."""
+        return await self._call("GET", _lease(namespace, name))
+
+    async def write_lease(self, namespace: str, name: str, body: Manifest) -> Manifest:
+        """Lay ``body`` over a Lease; gives what it is then."""
+        return await self._patch(_lease(namespace, name), body)
+
+    async def _patch(self, path: str, body: Manifest) -> Manifest:
+        return await self._call("PATCH", f"{path}?{_MANAGER}", body, _MERGE)
 
     async def _call(
         self,
@@ -138,6 +164,10 @@ class Kube:
         content_type: str = _JSON,
         seconds: float = REQUEST_SECONDS,
     ) -> Manifest:
+        if verb != "GET":
+            seconds = min(seconds, self._fence())
+            if seconds <= 0:
+                raise NotLeading("nothing is written without the Lease")
         timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
         data = None if body is None else json.dumps(body)
         try:
@@ -150,8 +180,10 @@ class Kube:
             ) as response:
                 text = await response.read()
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            self._called(verb, None)
             what = f"{verb} {path.partition('?')[0]}"
             raise TryAgain(f"{what}: no answer: {error or type(error).__name__}") from error
+        self._called(verb, response.status)
         if not 200 <= response.status < 300:
             raise _error(response.status, text)
         return _parsed(text)
@@ -161,6 +193,11 @@ class Kube:
         return {**ours, **self._connection.headers()}
 
 
+async def find() -> Connection:
+    """The Pod's service account, or outside a Pod the kubeconfig that ``KUBECONFIG`` names."""
+    return in_pod() or await by_kubeconfig()
+
+
 _MANAGER = urlencode({"fieldManager": FIELD_MANAGER})
 
 
@@ -168,6 +205,10 @@ def _path(kind: Kind, namespace: str = "", name: str = "") -> str:
     space = f"/namespaces/{namespace}" if namespace else ""
     own = f"/{name}" if name else ""
     return f"/apis/{GROUP}/{VERSION}{space}/{kind.plural}{own}"
+
+
+def _lease(namespace: str, name: str) -> str:
+    return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}"
 
 
 async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:

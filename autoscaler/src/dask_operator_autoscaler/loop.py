@@ -27,11 +27,21 @@ class Loop:
         visitor: makes a visit.
         clock: monotonic seconds.
         chance: for the jitter.
+        leading: whether this process may decide; no visit begins where it may not.
+        visited: told after each visit whether it broke.
     """
 
     def __init__(
-        self, store: Store, visitor: Visitor, clock: Callable[[], float], chance: random.Random
+        self,
+        store: Store,
+        visitor: Visitor,
+        clock: Callable[[], float],
+        chance: random.Random,
+        leading: Callable[[], bool] = lambda: True,
+        visited: Callable[[bool], None] = lambda broke: None,
     ) -> None:
+        self._visited = visited
+        self._leading = leading
         self._store = store
         self._visitor = visitor
         self._clock = clock
@@ -51,7 +61,10 @@ class Loop:
         self._news.set()
 
     def look_around(self) -> None:
-        """Take up clusters that are not visited yet, spread over an interval, and forget autoscalers that are gone."""
+        """Take up clusters that are not visited yet, spread over an interval, and forget autoscalers that are gone.
+
+        To be called after each listing, and when this process begins to lead.
+        """
         for home in self._store.autoscalers.homes():
             if home not in self._due and home not in self._running:
                 self._plan(home, self._clock() + self._chance.uniform(0, DEFAULT_INTERVAL_SECONDS))
@@ -86,6 +99,10 @@ class Loop:
 
     def _start_due(self) -> None:
         now = self._clock()
+        if not self._leading():
+            # Who leads visits them. Those still due are taken up again when that is this process.
+            self._heap.clear()
+            self._due.clear()
         while self._heap and self._heap[0][0] <= now:
             when, home = heapq.heappop(self._heap)
             if self._due.get(home) != when:
@@ -97,7 +114,9 @@ class Loop:
         pause: float | None = DEFAULT_INTERVAL_SECONDS
         try:
             pause = await self._visitor.visit(home)
+            self._visited(False)
         except Exception:  # one cluster's trouble must not end the visits to all others
+            self._visited(True)
             logger.exception("the visit to %s/%s broke", *home)
         finally:
             del self._running[home]

@@ -4,13 +4,21 @@ import asyncio
 import json
 import logging
 import random
+import secrets
 import signal
 import sys
 import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from dask_operator_api.election import Identity
 
 from dask_operator_autoscaler import health
-from dask_operator_autoscaler.kube import Kube
+from dask_operator_autoscaler.connection import Connection
+from dask_operator_autoscaler.kube import Kube, find
+from dask_operator_autoscaler.leading import LeadershipLost, Leading
 from dask_operator_autoscaler.loop import Loop
+from dask_operator_autoscaler.metrics import Gauges, Metrics
 from dask_operator_autoscaler.scheduler import Schedulers
 from dask_operator_autoscaler.settings import Settings, SettingsError
 from dask_operator_autoscaler.store import Store
@@ -20,6 +28,8 @@ from dask_operator_autoscaler.watching import Watching
 logger = logging.getLogger("dask_operator_autoscaler")
 
 STOP_SECONDS = 10.0
+
+ASIDE_CONNECTIONS = 2
 
 
 class JsonFormatter(logging.Formatter):
@@ -38,34 +48,77 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line)
 
 
-async def run(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT, or until a part ends, which is an error."""
-    kube, schedulers, store = await Kube.connect(), Schedulers(), Store()
-    visitor = Visitor(store, kube, schedulers, time.time, settings.identity)
-    loop = Loop(store, visitor, time.monotonic, random.Random())
-    watching = Watching(
-        kube, store, loop.touch, loop.look_around, time.monotonic, settings.watch_namespaces or ("",)
-    )
-    server = await health.serve(
-        settings.http_port,
-        lambda: health.trouble(watching.age, loop.lateness),
-        lambda: watching.ready,
-    )
-    try:
-        await _until_told(watching, loop)
-    finally:
-        await schedulers.close()
-        await kube.close()
-        await server.cleanup()
+@dataclass
+class Parts:
+    """The autoscaler."""
+
+    leading: Leading
+    watching: Watching
+    loop: Loop
+    store: Store
+    metrics: Metrics
+
+    def gauges(self) -> Gauges:
+        """The numbers of this moment."""
+        return Gauges(
+            leading=self.leading.now,
+            ready=self.watching.ready,
+            autoscalers=len(self.store.autoscalers),
+            clusters=len(self.store.autoscalers.homes()),
+            lateness=max(0.0, self.loop.lateness),
+        )
+
+    def complaint(self) -> str:
+        """What keeps it from working; empty if nothing does."""
+        return health.trouble(self.watching.age, self.loop.lateness, self.leading.tried_ago())
 
 
-async def _until_told(watching: Watching, loop: Loop) -> None:
+async def run(settings: Settings, connection: Connection | None = None) -> None:
+    """Run until SIGTERM or SIGINT.
+
+    Raises:
+        LeadershipLost: another autoscaler leads: the process must end at once.
+        RuntimeError: a part has ended.
+    """
+    async with AsyncExitStack() as closing:
+        parts = await _assemble(settings, connection or await find(), closing)
+        server = await health.serve(
+            settings.http_port, parts.complaint, lambda: parts.watching.ready, parts.metrics.page
+        )
+        closing.push_async_callback(server.cleanup)
+        try:
+            await _until_told(parts)
+        finally:
+            await parts.leading.release()
+
+
+async def _assemble(settings: Settings, connection: Connection, closing: AsyncExitStack) -> Parts:
+    metrics = Metrics()
+    me = Identity.of(settings.identity, settings.pod_uid, secrets.token_hex(4))
+    aside = Kube(connection, connections=ASIDE_CONNECTIONS, called=metrics.called)
+    leading = Leading(settings.namespace, settings.lease, me, aside)
+    kube = Kube(connection, leading.left, called=metrics.called)
+    schedulers, store = Schedulers(metrics.asked), Store()
+    for part in (aside, kube, schedulers):
+        closing.push_async_callback(part.close)
+    visitor = Visitor(store, kube, schedulers, time.time, settings.identity, metrics)
+    loop = Loop(store, visitor, time.monotonic, random.Random(), lambda: leading.now, metrics.visited)
+    leading.began = loop.look_around
+    spaces = settings.watch_namespaces or ("",)
+    watching = Watching(kube, store, loop.touch, loop.look_around, time.monotonic, spaces)
+    parts = Parts(leading, watching, loop, store, metrics)
+    metrics.watch(parts.gauges)
+    return parts
+
+
+async def _until_told(parts: Parts) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     tasks = {
-        asyncio.create_task(watching.run(), name="watching"),
-        asyncio.create_task(loop.run(), name="visiting"),
+        asyncio.create_task(parts.watching.run(), name="watching"),
+        asyncio.create_task(parts.leading.run(parts.watching.known), name="leading"),
+        asyncio.create_task(parts.loop.run(), name="visiting"),
         asyncio.create_task(stop.wait(), name="signal"),
     }
     done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -73,8 +126,11 @@ async def _until_told(watching: Watching, loop: Loop) -> None:
         task.cancel()
     await asyncio.wait(pending, timeout=STOP_SECONDS)
     for task in done:
+        error = task.exception()
+        if isinstance(error, LeadershipLost):
+            raise error
         if task.get_name() != "signal":
-            raise RuntimeError(f"{task.get_name()} has ended") from task.exception()
+            raise RuntimeError(f"{task.get_name()} has ended") from error
 
 
 def set_up_logging(settings: Settings) -> None:
@@ -86,7 +142,7 @@ def set_up_logging(settings: Settings) -> None:
 
 
 def main() -> None:
-    """Entry point of the container. Exit code 1: a setting is wrong, or the autoscaler broke."""
+    """Entry point of the container. Exit code 1: a setting is wrong, the autoscaler broke, or another one leads."""
     try:
         settings = Settings.from_environment()
     except SettingsError as error:
@@ -94,6 +150,9 @@ def main() -> None:
     set_up_logging(settings)
     try:
         asyncio.run(run(settings))
+    except LeadershipLost as error:
+        logger.error("%s", error)
+        sys.exit(1)
     except Exception:
         logger.exception("the autoscaler has stopped working")
         sys.exit(1)

@@ -45,6 +45,8 @@ class Group:
     namespace: str
     name: str
     uid: str
+    version: str
+    """Its resourceVersion."""
     cluster: str
     replicas: int
     connected: int
@@ -102,6 +104,7 @@ def group(body: Manifest) -> Group:
     args, env = _command(worker), _env(worker)
     return Group(
         **_meta(body),
+        version=str(section(body, "metadata").get("resourceVersion") or ""),
         cluster=str(section(body, "spec").get("cluster") or ""),
         replicas=worker.replicas,
         connected=int(section(body, "status", "workers").get("connected") or 0),

@@ -4,7 +4,8 @@ Each question is as cheap as can be: see ``docs/decisions`` for what each costs 
 """
 
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -39,9 +40,14 @@ class Question:
 
 
 class Schedulers:
-    """HTTP calls to schedulers, on a bounded number of connections. Close it at the end."""
+    """HTTP calls to schedulers, on a bounded number of connections. Close it at the end.
 
-    def __init__(self) -> None:
+    Args:
+        asked: told how many seconds a scheduler was asked for, and whether it has answered.
+    """
+
+    def __init__(self, asked: Callable[[float, bool], None] = lambda seconds, answered: None) -> None:
+        self._asked = asked
         self._sessions: dict[Lane, aiohttp.ClientSession] = {}
 
     async def close(self) -> None:
@@ -60,6 +66,17 @@ class Schedulers:
         Raises:
             SchedulerUnreachable: it does not answer within seconds, or not as a scheduler does.
         """
+        began, answered = time.monotonic(), False
+        try:
+            answers = await self._answers(base, questions, only_group, lane)
+            answered = True
+        finally:
+            self._asked(time.monotonic() - began, answered)
+        return answers
+
+    async def _answers(
+        self, base: str, questions: Sequence[Question], only_group: str, lane: Lane
+    ) -> Answers:
         target = await self._target(base, lane)
         if not target and not any(question.place.replicas for question in questions):
             return Answers(0, ())

@@ -18,7 +18,7 @@ class Settings:
     """What an install can choose."""
 
     http_port: int = 8081
-    """Port of /healthz and /readyz. Not the operator's, beside which it may run in one Pod."""
+    """Port of /healthz, /readyz and /metrics. Not the operator's, beside which it may run in one Pod."""
 
     log_level: str = "info"
     """One of debug, info, warning, error."""
@@ -31,6 +31,15 @@ class Settings:
 
     identity: str = "dask-operator-autoscaler"
     """Who reports Events: the autoscaler's Pod."""
+
+    pod_uid: str = ""
+    """The uid of that Pod; empty outside a Pod."""
+
+    namespace: str = "dask-operator"
+    """The release's namespace."""
+
+    lease: str = "dask-operator-autoscaler"
+    """The Lease in it that the autoscaler which decides holds."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -46,6 +55,9 @@ class Settings:
             log_format=_choice(env, "LOG_FORMAT", cls.log_format, FORMATS),
             watch_namespaces=_names(env, "WATCH_NAMESPACES"),
             identity=env.get("POD_NAME") or cls.identity,
+            pod_uid=env.get("POD_UID") or cls.pod_uid,
+            namespace=env.get("POD_NAMESPACE") or cls.namespace,
+            lease=env.get(f"{PREFIX}LEASE") or cls.lease,
         )
 
 

@@ -60,6 +60,9 @@ class Shelf(Generic[View]):
         held = self._homes.get(home, {})
         return [held[name] for name in sorted(held)]
 
+    def __len__(self) -> int:
+        return len(self._objects)
+
     def homes(self) -> list[Identity]:
         """The clusters that objects belong to."""
         return list(self._homes)

@@ -15,6 +15,7 @@ from dask_operator_autoscaler.demand import Place, connected, demand
 from dask_operator_autoscaler.errors import ApiError, Conflict, NotFound, SchedulerUnreachable
 from dask_operator_autoscaler.events import event
 from dask_operator_autoscaler.kube import Kube
+from dask_operator_autoscaler.metrics import Metrics
 from dask_operator_autoscaler.observed import Autoscaler, Cluster, Group
 from dask_operator_autoscaler.scheduler import Lane, Question, Schedulers
 from dask_operator_autoscaler.store import Identity, Store
@@ -22,8 +23,8 @@ from dask_operator_autoscaler.targets import Refusal, Target, targets
 
 logger = logging.getLogger(__name__)
 
-SETTLING_SECONDS = 5.0
-"""For so long after a change of ours, an older number seen on the watch is taken for late news."""
+AGAIN_SECONDS = 0.5
+"""Pause before another look at a group that somebody has changed in the moment of a decision."""
 
 MEMORY_SECONDS = 10.0
 """A memory that only grew is stored at most this often."""
@@ -45,8 +46,8 @@ class _Kept:
     stored_at: float = 0.0
     written: Manifest = field(default_factory=dict)
     """The status last written."""
-    scaled: tuple[float, int] | None = None
-    """When its group was last scaled by us, and to what."""
+    scaled: Group | None = None
+    """Its group as it was after it was last scaled by us."""
 
 
 class Visitor:
@@ -58,11 +59,19 @@ class Visitor:
         schedulers: calls to Dask.
         wall: epoch seconds.
         identity: who reports Events.
+        metrics: what is counted.
     """
 
     def __init__(
-        self, store: Store, kube: Kube, schedulers: Schedulers, wall: Callable[[], float], identity: str
+        self,
+        store: Store,
+        kube: Kube,
+        schedulers: Schedulers,
+        wall: Callable[[], float],
+        identity: str,
+        metrics: Metrics | None = None,
     ) -> None:
+        self._metrics = metrics or Metrics()
         self._store = store
         self._kube = kube
         self._schedulers = schedulers
@@ -86,8 +95,10 @@ class Visitor:
             return DEFAULT_INTERVAL_SECONDS
         chosen = [replace(target, group=self._as_scaled(target)) for target in chosen]
         answers, silence = await self._ask(home, cluster, chosen, groups)
-        pauses = [await self._decide(target, groups, answers, silence) for target in chosen]
-        return max(min(pauses), self._pause(home, min(pauses)))
+        standing = [after for before in chosen if (after := self._as_it_stands(before)) is not None]
+        pauses = [await self._decide(target, groups, answers, silence) for target in standing]
+        pause = min(pauses, default=AGAIN_SECONDS)
+        return max(pause, self._pause(home, pause))
 
     def forget(self, uids: set[str]) -> None:
         """Forget all autoscalers but these."""
@@ -150,10 +161,14 @@ class Visitor:
             place = self._place(target, groups, present)
             observed = replace(observed, connected=present, demand=demand(place, answers))
         decision = decide(spec, observed, memory, now)
-        failure = await self._carry_out(target, decision, kept, now)
+        failure = await self._carry_out(target, decision, kept)
+        if isinstance(failure, Conflict):
+            kept.memory = memory
+            return AGAIN_SECONDS
         if failure is not None:
             decision = replace(decision, memory=memory)
         kept.memory = decision.memory
+        self._metrics.decided(decision.settled_by.value)
         conditions = telling.decided(group, decision, silence)
         if failure is not None:
             words = f"the group could not be scaled: {failure}"
@@ -165,20 +180,21 @@ class Visitor:
         await self._write(scaler, kept, told)
         return decision.again
 
-    async def _carry_out(
-        self, target: Target, decision: Decision, kept: _Kept, now: float
-    ) -> ApiError | None:
+    async def _carry_out(self, target: Target, decision: Decision, kept: _Kept) -> ApiError | None:
         """Write the number. A dry run says what it would do, in the status only."""
         scaler, group = target.scaler, target.group
         assert scaler.spec is not None
         if decision.replicas == group.replicas or scaler.spec.dry_run:
             return None
         try:
-            await self._kube.scale(group.namespace, group.name, decision.replicas)
+            version = await self._kube.scale(group.namespace, group.name, decision.replicas, group.version)
+        except Conflict as error:
+            return error  # somebody was quicker, perhaps with a number: it is seen before the next decision
         except ApiError as error:
             await self._tell(scaler, "FailedRescale", f"{group.name}: {error}", warning=True)
             return error
-        kept.scaled = (now, decision.replicas)
+        self._metrics.scaled(group.replicas, decision.replicas)
+        kept.scaled = replace(group, replicas=decision.replicas, version=version)
         wish = "nobody knows how many are" if decision.wish is None else f"{decision.wish} are"
         words = f"{group.name} from {group.replicas} to {decision.replicas} workers; {wish} needed"
         await self._tell(scaler, "SuccessfulRescale", words)
@@ -199,10 +215,21 @@ class Visitor:
 
     def _as_scaled(self, target: Target) -> Group:
         """The group, with the number that was just written where the watch does not have it yet."""
-        scaled = self._keep(target.scaler).scaled
-        if scaled is None or self._wall() - scaled[0] > SETTLING_SECONDS:
-            return target.group
-        return replace(target.group, replicas=scaled[1])
+        scaled, group = self._keep(target.scaler).scaled, target.group
+        if scaled is None or scaled.uid != group.uid or not _is_older(group, scaled):
+            return group
+        return replace(group, replicas=scaled.replicas, version=scaled.version)
+
+    def _as_it_stands(self, target: Target) -> Target | None:
+        """The target after the scheduler was asked, which takes its time; None if there is nothing to scale now."""
+        scaler, group = target.scaler, target.group
+        now = self._store.autoscalers.get(scaler.namespace, scaler.name)
+        held = self._store.groups.get(group.namespace, group.name)
+        if now is None or held is None or (now.uid, held.uid) != (scaler.uid, group.uid):
+            return None
+        if now.deleting or now.spec != scaler.spec:
+            return None  # the edit has had another visit planned
+        return replace(target, group=self._as_scaled(replace(target, group=held)))
 
     def _keep(self, scaler: Autoscaler) -> _Kept:
         if scaler.uid not in self._kept:
@@ -211,6 +238,7 @@ class Visitor:
         return self._kept[scaler.uid]
 
     async def _refuse(self, refusal: Refusal) -> None:
+        self._metrics.decided(refusal.reason.value)
         conditions = telling.unable(refusal.reason, refusal.message)
         if refusal.reason is Reason.SUSPENDED:
             conditions = telling.suspended()
@@ -241,6 +269,12 @@ class Visitor:
             await self._kube.tell(scaler.namespace, body)
         except ApiError as error:
             logger.warning("%s/%s: Event not written: %s", scaler.namespace, scaler.name, error)
+
+
+def _is_older(group: Group, other: Group) -> bool:
+    """Whether what is known of a group is older than ``other``, which is the same group."""
+    versions = (group.version, other.version)
+    return all(version.isdigit() for version in versions) and int(group.version) < int(other.version)
 
 
 def _without_memory(told: Manifest) -> Manifest:

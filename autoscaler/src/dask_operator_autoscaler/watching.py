@@ -40,6 +40,8 @@ class Watching:
     listed: Callable[[], None]
     clock: Callable[[], float]
     spaces: tuple[str, ...] = ("",)
+    known: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when everything has been listed once."""
     _listed_at: dict[Watch, float] = field(default_factory=dict)
 
     @property
@@ -81,6 +83,8 @@ class Watching:
                 present.add(_identity(body))
         self.store.shelf(kind).keep_only(present, space)
         self._listed_at[kind, space] = self.clock()
+        if self.ready:
+            self.known.set()
         self.listed()
         return version
 

@@ -67,10 +67,25 @@ Labels of a component's Pods: those of the selector, and its podLabels, which ca
 {{- merge $own $more | toYaml }}
 {{- end }}
 
+{{/*
+The component in whose Pod this one runs: itself, but for an autoscaler beside the operator.
+*/}}
+{{- define "dask-operator.component.host" -}}
+{{- if and (eq .component "autoscaler") (include "dask-operator.autoscaler.beside" .root) }}operator{{ else }}{{ .component }}{{ end }}
+{{- end }}
+
+{{/*
+Name of a component's port: http in its own Pod.
+*/}}
+{{- define "dask-operator.component.portName" -}}
+{{- if eq .component (include "dask-operator.component.host" .) }}http{{ else }}{{ .component }}{{ end }}
+{{- end }}
+
 {{- define "dask-operator.component.serviceAccountName" -}}
-{{- $account := (index .root.Values .component).serviceAccount }}
+{{- $host := include "dask-operator.component.host" . }}
+{{- $account := (index .root.Values $host).serviceAccount }}
 {{- if $account.create }}
-{{- default (include "dask-operator.component.name" .) $account.name }}
+{{- default (include "dask-operator.component.name" (dict "root" .root "component" $host)) $account.name }}
 {{- else }}
 {{- default "default" $account.name }}
 {{- end }}
@@ -140,7 +155,7 @@ A probe: what is asked from `path`, how often from the values.
 {{- define "dask-operator.component.probe" -}}
 httpGet:
   path: {{ .path }}
-  port: http
+  port: {{ .port }}
 {{ toYaml .numbers }}
 {{- end }}
 
@@ -148,7 +163,8 @@ httpGet:
 The container of a component.
 */}}
 {{- define "dask-operator.component.container" -}}
-{{- $values := index .root.Values .component -}}
+{{- $values := index .root.Values .component }}
+{{- $port := include "dask-operator.component.portName" . -}}
 name: {{ .component }}
 image: {{ include "dask-operator.image" (dict "root" .root "key" (printf "%s.image" .component) "image" $values.image "defaultTag" .root.Chart.AppVersion) | quote }}
 imagePullPolicy: {{ $values.image.pullPolicy }}
@@ -159,15 +175,15 @@ securityContext:
 env:
   {{- include "dask-operator.component.env" . | nindent 2 }}
 ports:
-  - name: http
+  - name: {{ $port }}
     containerPort: {{ include (printf "dask-operator.%s.port" .component) .root }}
     protocol: TCP
 startupProbe:
-  {{- include "dask-operator.component.probe" (dict "path" "/healthz" "numbers" $values.startupProbe) | nindent 2 }}
+  {{- include "dask-operator.component.probe" (dict "path" "/healthz" "port" $port "numbers" $values.startupProbe) | nindent 2 }}
 livenessProbe:
-  {{- include "dask-operator.component.probe" (dict "path" "/healthz" "numbers" $values.livenessProbe) | nindent 2 }}
+  {{- include "dask-operator.component.probe" (dict "path" "/healthz" "port" $port "numbers" $values.livenessProbe) | nindent 2 }}
 readinessProbe:
-  {{- include "dask-operator.component.probe" (dict "path" "/readyz" "numbers" $values.readinessProbe) | nindent 2 }}
+  {{- include "dask-operator.component.probe" (dict "path" "/readyz" "port" $port "numbers" $values.readinessProbe) | nindent 2 }}
 {{- with $values.resources }}
 resources:
   {{- toYaml . | nindent 2 }}
@@ -202,11 +218,16 @@ Where several Pods of a component go, if nobody says: on different nodes, in dif
 The PodSpec of a component.
 */}}
 {{- define "dask-operator.component.podSpec" -}}
-{{- $values := index .root.Values .component -}}
+{{- $values := index .root.Values .component }}
+{{- $beside := and (eq .component "operator") (include "dask-operator.autoscaler.beside" .root) }}
+{{- $images := list $values.image }}
+{{- if $beside }}
+{{- $images = append $images .root.Values.autoscaler.image }}
+{{- end -}}
 serviceAccountName: {{ include "dask-operator.component.serviceAccountName" . | quote }}
 automountServiceAccountToken: {{ $values.serviceAccount.automount }}
 enableServiceLinks: false
-{{- with include "dask-operator.pullSecrets" (dict "root" .root "image" $values.image) }}
+{{- with include "dask-operator.pullSecrets" (dict "root" .root "images" $images) }}
 imagePullSecrets:
   {{- . | nindent 2 }}
 {{- end }}
@@ -229,6 +250,9 @@ securityContext:
 {{- end }}
 containers:
   - {{ include "dask-operator.component.container" . | nindent 4 | trim }}
+  {{- if $beside }}
+  - {{ include "dask-operator.component.container" (dict "root" .root "component" "autoscaler") | nindent 4 | trim }}
+  {{- end }}
   {{- with $values.extraContainers }}
   {{- toYaml . | nindent 2 }}
   {{- end }}

@@ -57,13 +57,17 @@ A digest wins over a tag. A registry for all images, the chart's or a parent cha
 {{- end }}
 
 {{/*
-Pull secrets, each once, from a dict of `root` and `image`: a parent chart's, the chart's, the image's own. Text of a
+Pull secrets, each once, from a dict of `root` and `images`: a parent chart's, the chart's, the images' own. Text of a
 parent chart is a name.
 */}}
 {{- define "dask-operator.pullSecrets" -}}
 {{- $global := .root.Values.global | default dict }}
 {{- $found := list }}
-{{- range concat ($global.imagePullSecrets | default list) .root.Values.imagePullSecrets .image.pullSecrets }}
+{{- $all := concat ($global.imagePullSecrets | default list) .root.Values.imagePullSecrets }}
+{{- range .images }}
+{{- $all = concat $all .pullSecrets }}
+{{- end }}
+{{- range $all }}
 {{- $secret := . }}
 {{- if kindIs "string" $secret }}
 {{- $secret = dict "name" $secret }}

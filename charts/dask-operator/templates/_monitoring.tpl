@@ -15,10 +15,10 @@ spec:
   ports:
     - name: http
       port: {{ include (printf "dask-operator.%s.port" .component) .root }}
-      targetPort: http
+      targetPort: {{ include "dask-operator.component.portName" . }}
       protocol: TCP
   selector:
-    {{- include "dask-operator.component.selectorLabels" . | nindent 4 }}
+    {{- include "dask-operator.component.selectorLabels" (dict "root" .root "component" (include "dask-operator.component.host" .)) | nindent 4 }}
 {{- end }}
 
 {{- define "dask-operator.metrics.serviceMonitor" -}}
@@ -44,9 +44,9 @@ metadata:
 spec:
   selector:
     matchLabels:
-      {{- include "dask-operator.component.selectorLabels" . | nindent 6 }}
+      {{- include "dask-operator.component.selectorLabels" (dict "root" .root "component" (include "dask-operator.component.host" .)) | nindent 6 }}
   podMetricsEndpoints:
-    - {{ include "dask-operator.metrics.endpoint" (dict "port" "http" "values" $values) | nindent 6 | trim }}
+    - {{ include "dask-operator.metrics.endpoint" (dict "port" (include "dask-operator.component.portName" .) "values" $values) | nindent 6 | trim }}
 {{- end }}
 
 {{/*

@@ -16,6 +16,10 @@ spec:
     - ports:
         - port: http
           protocol: TCP
+        {{- if and (eq .component "operator") (include "dask-operator.autoscaler.beside" .root) }}
+        - port: autoscaler
+          protocol: TCP
+        {{- end }}
       {{- with $values.ingressFrom }}
       from:
         {{- toYaml . | nindent 8 }}

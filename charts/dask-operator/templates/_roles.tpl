@@ -4,6 +4,16 @@ Who may do what. The same dict as in _component.tpl, with
 */}}
 
 {{/*
+The right to hold a Lease, from its name.
+*/}}
+{{- define "dask-operator.lease.rule" -}}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [{{ . | quote }}]
+  verbs: [get, patch]
+{{- end }}
+
+{{/*
 A Role and its binding; `name` and `namespace` too.
 */}}
 {{- define "dask-operator.role" -}}

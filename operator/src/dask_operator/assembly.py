@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dask_operator import __version__
+from dask_operator_api.election import Identity
+
+from dask_operator import __version__, rights
 from dask_operator.dask_scheduler import DaskSchedulers
-from dask_operator.election import Identity
 from dask_operator.fence import Fence, boot_seconds
 from dask_operator.hearing import Hearing
 from dask_operator.intake import Intake
@@ -112,7 +113,8 @@ async def assemble(settings: Settings) -> Parts:
         settings, kube, store, intake, desk, recorder, time.monotonic, time.time, metrics.refused
     )
 
-    territory = Territory(aside, settings.namespace, settings.release, settings.watch_namespaces)
+    needed = rights.needed(settings.autoscaling)
+    territory = Territory(aside, settings.namespace, settings.release, settings.watch_namespaces, needed)
     me = Identity.of(settings.identity, settings.pod_uid, secrets.token_hex(4))
     leadership = Leadership(
         aside, settings.namespace, settings.release, me, fence, boot_seconds, _notes(territory)

@@ -1,4 +1,4 @@
-"""Holding the Lease: the loop around the decisions of :mod:`dask_operator.election`."""
+"""Holding the Lease: the loop around the decisions of :mod:`dask_operator_api.election`."""
 
 import asyncio
 import logging
@@ -6,9 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from dask_operator_api.manifests import Manifest
-
-from dask_operator.election import (
+from dask_operator_api.election import (
     LOOK_SECONDS,
     RENEW_SECONDS,
     RETRY_SECONDS,
@@ -21,6 +19,8 @@ from dask_operator.election import (
     move,
     sight,
 )
+from dask_operator_api.manifests import Manifest
+
 from dask_operator.errors import ApiError, Conflict, NotFound
 from dask_operator.fence import Clock, Fence
 from dask_operator.kube import Kube

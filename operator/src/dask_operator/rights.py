@@ -44,9 +44,17 @@ NEEDED: tuple[Right, ...] = (
     *_rights("policy", "poddisruptionbudgets", "get list watch create delete"),
     *_rights("", "events", "list create patch"),
 )
-"""In every namespace that the operator looks after."""
+"""In every namespace that the operator looks after; see :func:`needed`."""
+
+WITHOUT_AUTOSCALER: tuple[Right, ...] = _rights(GROUP, "daskautoscalers/status", "patch")
+"""There too, where the release has no autoscaler: the operator says so."""
 
 OF_LEASE = "coordination.k8s.io"
+
+
+def needed(autoscaling: bool) -> tuple[Right, ...]:
+    """In every namespace that is looked after, by a release with an autoscaler or without."""
+    return NEEDED if autoscaling else (*NEEDED, *WITHOUT_AUTOSCALER)
 
 
 def for_claims() -> tuple[Right, ...]:

@@ -46,6 +46,9 @@ class Settings:
     watch_namespaces: tuple[str, ...] = ()
     """The namespaces to look after; empty for all (``watchNamespaces``)."""
 
+    autoscaling: bool = True
+    """Whether the release has an autoscaler, whose the status of DaskAutoscalers is (``autoscaler.enabled``)."""
+
     disruption_budget: bool = False
     """Whether schedulers whose cluster does not say get a PodDisruptionBudget (``dask.scheduler.disruptionBudget``)."""
 
@@ -86,6 +89,7 @@ class Settings:
             pod_creates=int(_number(env, "POD_CREATES", cls.pod_creates, 1)),
             calls_per_second=_number(env, "CALLS_PER_SECOND", cls.calls_per_second, 0),
             watch_namespaces=_names(env, "WATCH_NAMESPACES"),
+            autoscaling=_choice(env, "AUTOSCALING", "true", ("true", "false")) == "true",
             disruption_budget=_choice(env, "DISRUPTION_BUDGET", "false", ("true", "false")) == "true",
             plugins_must_load=_choice(env, "PLUGINS_MUST_LOAD", "false", ("true", "false")) == "true",
             plugins_unlabelled=_names(env, "PLUGINS_UNLABELLED"),

@@ -211,9 +211,8 @@ def keys_touched(store: Store, view: ObjectView) -> set[Key]:
         return {Key(Kind.CLUSTER, space, view.cluster), *_job(store, space, view.cluster)}
     if isinstance(view, BudgetView):
         return {Key(Kind.CLUSTER, space, view.cluster)}
-    if isinstance(
-        view, AutoscalerView
-    ):  # of the cluster that it names, and in the way of one that has its name
+    if isinstance(view, AutoscalerView):
+        # of the cluster that it names, and in the way of one that has its name
         return {Key(Kind.CLUSTER, space, view.cluster), Key(Kind.CLUSTER, space, view.name)}
     return {Key(Kind.JOB, space, view.name)} if isinstance(view, JobView) else set()
 

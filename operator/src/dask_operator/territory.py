@@ -32,12 +32,14 @@ class Territory:
         namespace: the release's own namespace.
         release: its full name.
         wanted: the namespaces it is for; empty for all.
+        needed: what the operator has to be allowed in each of them.
     """
 
     kube: Kube
     namespace: str
     release: str
     wanted: tuple[str, ...]
+    needed: tuple[Right, ...] = rights.NEEDED
     _served: tuple[str, ...] = ()
     _problems: dict[str, str] = field(default_factory=dict)
     _told: str = ""
@@ -111,7 +113,7 @@ class Territory:
 
     async def _enter_all(self) -> bool:
         here = (*rights.for_leading(self.release), *rights.for_claims())
-        lacking = await self._refused("", (*rights.NEEDED, *rights.EVERYWHERE))
+        lacking = await self._refused("", (*self.needed, *rights.EVERYWHERE))
         lacking_here = await self._refused(self.namespace, here)
         for space, found in (("", lacking), (self.namespace, lacking_here)):
             if found:
@@ -134,7 +136,7 @@ class Territory:
             raise Unfit(f"{rival}. {claims.REMEDY}")
 
     async def _problem_in(self, namespace: str) -> str:
-        lacking = rights.missing(await self._rules(namespace), (*rights.NEEDED, *rights.for_claims()))
+        lacking = rights.missing(await self._rules(namespace), (*self.needed, *rights.for_claims()))
         if lacking:
             lacking = await self._refused(namespace, lacking)
         if lacking:

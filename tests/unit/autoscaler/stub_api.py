@@ -18,6 +18,9 @@ class StubApi:
         self.calls: list[tuple[str, str, Any]] = []
         self.refusal = 0
         """HTTP status given to every write instead of success."""
+        self.answering = asyncio.Event()
+        """Cleared, writes are not answered."""
+        self.answering.set()
         self.lists = 0
         self._watches: dict[str, list[asyncio.Queue[bytes | None]]] = {}
 
@@ -41,6 +44,7 @@ class StubApi:
         body = await request.json() if request.can_read_body else None
         self.calls.append((request.method, request.path_qs, body))
         if request.method != "GET":
+            await self.answering.wait()
             words = {"message": "in its own words"} if self.refusal else {}
             return web.json_response(words, status=self.refusal or 200)
         plural = request.path.rpartition("/")[2]
@@ -52,7 +56,7 @@ class StubApi:
         self.lists += 1
         held = self.objects.get(plural, [])
         first = int(request.query.get("continue") or 0)
-        last = first + int(request.query["limit"])
+        last = first + int(request.query.get("limit") or 1)
         more = {"continue": str(last)} if last < len(held) else {}
         return web.json_response({"metadata": {"resourceVersion": "7", **more}, "items": held[first:last]})
 
@@ -87,4 +91,5 @@ async def stub_api() -> AsyncIterator[tuple[StubApi, Connection]]:
         yield api, Connection(f"http://127.0.0.1:{port}", None, lambda: {"Authorization": "Bearer me"})
     finally:
         api.end_watches()
+        api.answering.set()
         await runner.cleanup()

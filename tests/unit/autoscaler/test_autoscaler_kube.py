@@ -42,9 +42,32 @@ async def until(what: str, holds: Callable[[], object]) -> None:
 
 async def test_a_group_is_scaled_as_kubectl_does() -> None:
     async with connected() as (api, kube):
-        await kube.scale("ns", "c-default", 4)
+        await kube.scale("ns", "c-default", 4, "7")
         expected = f"{GROUP_PATH}/daskworkergroups/c-default/scale?{MANAGER}"
-        assert api.calls == [("PATCH", expected, {"spec": {"replicas": 4}})]
+        body = {"metadata": {"resourceVersion": "7"}, "spec": {"replicas": 4}}
+        assert api.calls == [("PATCH", expected, body)]
+
+
+async def test_nothing_is_written_where_the_fence_is_closed_but_read_it_is() -> None:
+    async with stub_api() as (api, where):
+        left = 0.0
+        kube = Kube(where, lambda: left)
+        with pytest.raises(errors.NotLeading):
+            await kube.scale("ns", "c-default", 4, "7")
+        await kube.lease("ns", "l")
+        assert [call[0] for call in api.calls] == ["GET"]
+        left = 5.0
+        await kube.scale("ns", "c-default", 4, "7")
+        await kube.close()
+
+
+async def test_a_write_is_given_up_when_the_fence_closes() -> None:
+    async with stub_api() as (api, where):
+        api.answering.clear()
+        kube = Kube(where, lambda: 0.2)
+        with pytest.raises(errors.TryAgain, match="no answer"):
+            await asyncio.wait_for(kube.scale("ns", "c-default", 4, "7"), 5)
+        await kube.close()
 
 
 async def test_a_status_is_written_to_that_very_autoscaler() -> None:
@@ -82,7 +105,7 @@ async def test_each_answer_has_its_error_in_the_servers_own_words(status: int, k
     async with connected() as (api, kube):
         api.refusal = status
         with pytest.raises(errors.ApiError, match="in its own words") as caught:
-            await kube.scale("ns", "c-default", 4)
+            await kube.scale("ns", "c-default", 4, "7")
         assert type(caught.value) is kind
 
 
@@ -91,7 +114,7 @@ async def test_nobody_there_is_worth_another_try() -> None:
         pass
     kube = Kube(where)
     with pytest.raises(errors.TryAgain):
-        await kube.scale("ns", "c-default", 4)
+        await kube.scale("ns", "c-default", 4, "7")
     await kube.close()
 
 

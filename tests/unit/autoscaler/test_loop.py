@@ -146,15 +146,39 @@ async def test_a_cluster_nobody_is_interested_in_is_dropped() -> None:
         assert not loop._due
 
 
-def test_the_autoscaler_works_while_it_lists_and_visits() -> None:
-    assert health.trouble(300.0, 5.0) == ""
-    assert "listed" in health.trouble(901.0, 0.0)
-    assert "visited" in health.trouble(0.0, 61.0)
+async def test_who_does_not_lead_visits_nobody_and_is_not_late_and_who_begins_to_visits_all() -> None:
+    visits, leads = Visits(), False
+    store = Store()
+    for name in ("a", "b"):
+        store.autoscalers.put(scaler(name, cluster=name))
+    loop = Loop(store, visits, time.monotonic, random.Random(1), lambda: leads)  # type: ignore[arg-type]
+    task = asyncio.create_task(loop.run())
+    try:
+        loop.look_around()
+        loop.touch(("ns", "a"))
+        await until("all to be dropped", lambda: not loop._due)
+        assert visits.times == {}
+        assert loop.lateness == 0
+        leads = True
+        loop.look_around()
+        await until("both", lambda: visits.times.keys() == {"a", "b"})
+        leads = False
+        await until("nothing to be due", lambda: not loop._due and not loop._running)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def test_the_autoscaler_works_while_it_lists_and_visits_and_tries_the_lease() -> None:
+    assert health.trouble(300.0, 5.0, 5.0) == ""
+    assert "listed" in health.trouble(901.0, 0.0, 0.0)
+    assert "visited" in health.trouble(0.0, 61.0, 0.0)
+    assert "Lease" in health.trouble(0.0, 0.0, 61.0)
 
 
 async def test_the_probes_say_whether_it_works(unused_tcp_port: int) -> None:
     trouble, ready = "", False
-    runner = await health.serve(unused_tcp_port, lambda: trouble, lambda: ready)
+    runner = await health.serve(unused_tcp_port, lambda: trouble, lambda: ready, lambda: b"numbers")
     try:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{unused_tcp_port}") as session:
             assert (await session.get("/healthz")).status == 200
@@ -163,6 +187,7 @@ async def test_the_probes_say_whether_it_works(unused_tcp_port: int) -> None:
             answer = await session.get("/healthz")
             assert (answer.status, await answer.text()) == (500, "deaf\n")
             assert (await session.get("/readyz")).status == 200
+            assert await (await session.get("/metrics")).text() == "numbers"
     finally:
         await runner.cleanup()
 
@@ -170,9 +195,17 @@ async def test_the_probes_say_whether_it_works(unused_tcp_port: int) -> None:
 def test_settings_come_from_the_environment() -> None:
     prefix = "DASK_OPERATOR_AUTOSCALER_"
     read = Settings.from_environment(
-        {f"{prefix}HTTP_PORT": "9", f"{prefix}LOG_FORMAT": "json", "POD_NAME": "p"}
+        {
+            f"{prefix}HTTP_PORT": "9",
+            f"{prefix}LOG_FORMAT": "json",
+            f"{prefix}LEASE": "l",
+            "POD_NAME": "p",
+            "POD_UID": "u",
+            "POD_NAMESPACE": "n",
+        }
     )
-    assert read == Settings(http_port=9, log_format="json", identity="p")
+    wanted = Settings(http_port=9, log_format="json", lease="l", identity="p", pod_uid="u", namespace="n")
+    assert read == wanted
     assert Settings.from_environment({}) == Settings()
 
 

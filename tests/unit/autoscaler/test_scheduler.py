@@ -67,7 +67,7 @@ async def test_waiting_tasks_of_unknown_duration_wake_a_cluster_with_most_of_a_w
 ) -> None:
     async with dask_cluster() as dask:
         futures = dask.client.map(pass_gate, range(40))
-        await until("the tasks", lambda: len(dask.scheduler.tasks) == 40)
+        await until("the tasks", lambda: len(dask.scheduler.unrunnable) + len(dask.scheduler.queued) == 40)
         answers = await schedulers.ask(dask.base, [question(0)])
         assert answers.target == 4
         assert answers.counts is not None

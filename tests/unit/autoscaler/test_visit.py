@@ -201,6 +201,51 @@ async def test_late_news_of_the_own_change_is_nobody_elses() -> None:
     assert world.kube.replicas() == 4
 
 
+async def test_a_number_set_while_the_scheduler_is_asked_is_seen_before_the_decision() -> None:
+    world = World()
+    world.work(4)
+    await world.visit()
+    world.work(6, connected=4, busy=1)
+    world.dask.meanwhile = lambda: world.kube.put(Kind.WORKER_GROUP, worker_group(replicas=9))
+    await world.visit()
+    assert world.kube.told[:2] == ["SuccessfulRescale", "ScaledByOthers"]
+
+
+async def test_a_number_set_in_the_moment_of_the_decision_is_not_overwritten_but_looked_at() -> None:
+    world = World()
+    world.work(4)
+    await world.visit()
+    world.work(6, connected=4, busy=1)
+    world.kube.lag = True
+    world.kube.put(Kind.WORKER_GROUP, worker_group(replicas=9))
+    assert await world.visit() == 0.5
+    assert world.kube.replicas() == 9
+    assert world.kube.told == ["SuccessfulRescale"]
+    world.kube.lag = False
+    world.kube.put(Kind.WORKER_GROUP, world.kube.objects[Kind.WORKER_GROUP, "c-default"])
+    await world.visit(0.5)
+    assert world.kube.told[:2] == ["SuccessfulRescale", "ScaledByOthers"]
+
+
+@pytest.mark.parametrize("edit", ["deleted", "suspended"])
+async def test_an_autoscaler_that_is_taken_away_while_the_scheduler_is_asked_decides_nothing(
+    edit: str,
+) -> None:
+    world = World()
+    world.work(4)
+
+    def happen() -> None:
+        if edit == "deleted":
+            world.store.autoscalers.drop(scaler())
+        else:
+            world.kube.put(Kind.AUTOSCALER, scaler(suspend=True))
+
+    world.dask.meanwhile = happen
+    await world.visit()
+    assert world.kube.replicas() == 0
+    assert world.kube.told == []
+
+
 async def test_a_refused_change_is_told_and_tried_again() -> None:
     world = World()
     world.work(4)

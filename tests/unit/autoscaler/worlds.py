@@ -1,12 +1,13 @@
 """A world for the autoscaler without an API server: objects as they stand there, and a record of what is written."""
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest, items
 from dask_operator_autoscaler.answers import Answers, Row
-from dask_operator_autoscaler.errors import ApiError, SchedulerUnreachable
+from dask_operator_autoscaler.errors import ApiError, Conflict, SchedulerUnreachable
 from dask_operator_autoscaler.scheduler import Lane, Question
 from dask_operator_autoscaler.store import Store
 from dask_operator_autoscaler.visit import Visitor
@@ -63,21 +64,27 @@ class Kube:
         self.events: list[Manifest] = []
         self.status_writes = 0
         self.refusal: ApiError | None = None
+        self.version = 0
         self.lag = False
         """Whether the watch has stopped."""
 
     def put(self, kind: Kind, body: Manifest) -> None:
         """Have an object there."""
+        self.version += 1
+        body["metadata"]["resourceVersion"] = str(self.version)
         self.objects[kind, body["metadata"]["name"]] = body
         if not self.lag:
             self._store.shelf(kind).put(copy.deepcopy(body))
 
-    async def scale(self, namespace: str, group: str, replicas: int) -> None:
+    async def scale(self, namespace: str, group: str, replicas: int, version: str) -> str:
         if self.refusal is not None:
             raise self.refusal
         body = self.objects[Kind.WORKER_GROUP, group]
+        if body["metadata"]["resourceVersion"] != version:
+            raise Conflict("it has changed")
         body["spec"]["worker"]["replicas"] = replicas
         self.put(Kind.WORKER_GROUP, body)
+        return str(self.version)
 
     async def write_status(self, namespace: str, name: str, uid: str, status: Manifest) -> None:
         body = self.objects[Kind.AUTOSCALER, name]
@@ -112,10 +119,13 @@ class Dask:
         self.target = 0
         self.rows: tuple[Row, ...] = ()
         self.silent = False
+        self.meanwhile: Callable[[], None] = lambda: None
+        """What happens while a scheduler is asked."""
         self.asked: list[tuple[str, Lane]] = []
 
     async def ask(self, base: str, questions: list[Question], only_group: str, lane: Lane) -> Answers:
         self.asked.append((base, lane))
+        self.meanwhile()
         if self.silent:
             raise SchedulerUnreachable("nobody there")
         return Answers(self.target, tuple(row.name for row in self.rows), self.rows)

@@ -6,12 +6,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from dask_operator.election import LEASE_SECONDS, RENEW_SECONDS, Identity, Move, Record, held_by, move, sight
 from dask_operator.errors import Conflict, NotFound, TryAgain
 from dask_operator.fence import Fence
 from dask_operator.leadership import Leadership, LeadershipLost
 from dask_operator.rights import CLAIM, NEEDED, for_claims, for_leading
 from dask_operator.territory import Territory, Unfit
+from dask_operator_api.election import (
+    LEASE_SECONDS,
+    RENEW_SECONDS,
+    Identity,
+    Move,
+    Record,
+    held_by,
+    move,
+    sight,
+)
 
 
 @dataclass

@@ -5,7 +5,8 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from dask_operator.errors import Refused
+from dask_operator.desired import cluster_autoscaler
+from dask_operator.errors import Refused, TryAgain
 from dask_operator.reconcile import reconcile
 from dask_operator.store import Key
 from dask_operator_api.kinds import Kind
@@ -24,9 +25,11 @@ class Refusing(World):
     def __init__(self, *kinds: str) -> None:
         super().__init__(1)
         self.asked: Counter[str] = Counter()
-        self._make = self.kube.create
+        self.read: Counter[str] = Counter()
+        self._make, self._give = self.kube.create, self.kube.get
         self._refused = kinds
         self.kube.create = self._create  # type: ignore[method-assign]
+        self.kube.get = self._get  # type: ignore[method-assign]
         self.kube.drop("Pod", "c-scheduler")
         self.kube.drop("DaskWorkerGroup", "c-default")
 
@@ -39,6 +42,10 @@ class Refusing(World):
         if kind in self._refused:
             raise Refused(self.words, 403, kind)
         return await self._make(kind, body)
+
+    async def _get(self, kind: str, namespace: str, name: str) -> Any:
+        self.read[kind] += 1
+        return await self._give(kind, namespace, name)
 
     def check_number_of_pods(self) -> None:
         """Not what these worlds are about: they may have no group that says how many there should be."""
@@ -72,6 +79,29 @@ def test_what_is_not_refused_is_made_all_the_same() -> None:
     world = asyncio.run(live())
     assert ("Pod", "c-scheduler") in world.kube.objects
     assert ("DaskWorkerGroup", "c-default") in world.kube.objects
+
+
+def test_an_autoscaler_that_nobody_has_told_of_yet_is_waited_for_not_read() -> None:
+    async def live() -> World:
+        world = Refusing()
+        cluster = world.kube.objects["DaskCluster", "c"]
+        cluster["spec"]["autoscaler"] = {"minimum": 0, "maximum": 2}
+        world.kube.put("DaskCluster", cluster)
+        world.start_operator()
+        made = cluster_autoscaler(world.context.store.clusters.objects["ns", "c"])
+        made["metadata"]["uid"] = "autoscaler-uid"
+        world.kube.put("DaskAutoscaler", made)
+        with pytest.raises(TryAgain):
+            await reconcile(world.context, CLUSTER)
+        world.deliver()
+        world.asked.clear()
+        await reconcile(world.context, CLUSTER)
+        return world
+
+    world = asyncio.run(live())
+    assert isinstance(world, Refusing)
+    assert world.asked["DaskAutoscaler"] == 0
+    assert world.read["DaskAutoscaler"] == 0
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,11 @@ class Decision:
     again: float
     """Seconds until the next look is due."""
 
+    @property
+    def settled_by(self) -> Reason:
+        """The one reason that says most of how the number came about."""
+        return self.able if self.limited is Reason.DESIRED_WITHIN_RANGE else self.limited
+
 
 @dataclass(frozen=True)
 class _Draft:

@@ -12,6 +12,7 @@ The operator's environment.
   (dict "name" "DASK_OPERATOR_LOG_LEVEL" "value" .Values.operator.logLevel)
   (dict "name" "DASK_OPERATOR_LOG_FORMAT" "value" .Values.operator.logFormat)
   (dict "name" "DASK_OPERATOR_DEFAULT_IMAGE" "value" (include "dask-operator.daskImage" .))
+  (dict "name" "DASK_OPERATOR_AUTOSCALING" "value" (.Values.autoscaler.enabled | toString))
   (dict "name" "DASK_OPERATOR_DEFAULT_PULL_SECRETS" "value" (include "dask-operator.daskPullSecrets" .))
   (dict "name" "DASK_OPERATOR_DISRUPTION_BUDGET" "value" (.Values.dask.scheduler.disruptionBudget | toString))
   (dict "name" "DASK_OPERATOR_PLUGINS_MUST_LOAD" "value" (.Values.operator.plugins.mustLoad | toString))

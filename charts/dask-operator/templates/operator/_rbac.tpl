@@ -23,6 +23,12 @@ What the operator does in a namespace that it looks after.
 - apiGroups: [kubernetes.dask.org]
   resources: [daskclusters/status, daskworkergroups/status, daskjobs/status]
   verbs: [patch]
+{{- if not .Values.autoscaler.enabled }}
+# That nobody serves them: there is no autoscaler to say so.
+- apiGroups: [kubernetes.dask.org]
+  resources: [daskautoscalers/status]
+  verbs: [patch]
+{{- end }}
 # Schedulers and workers. The many workers of a cluster that is gone are deleted in one call.
 - apiGroups: [""]
   resources: [pods]
@@ -79,10 +85,7 @@ Which releases look after some namespaces: the claims of that name, and nothing 
 What the operator does in the release's own namespace.
 */}}
 {{- define "dask-operator.operator.leaseRules" -}}
-- apiGroups: [coordination.k8s.io]
-  resources: [leases]
-  resourceNames: [{{ include "dask-operator.fullname" . | quote }}]
-  verbs: [get, patch]
+{{- include "dask-operator.lease.rule" (include "dask-operator.fullname" .) }}
 {{- if not .Values.watchNamespaces }}
 {{ include "dask-operator.claim.rule" . }}
 {{- end }}

@@ -85,6 +85,8 @@ class AutoscalerView(ObjectView):
     spec: Manifest
     """As it was written."""
     owner_references: tuple[Manifest, ...] = ()
+    generation: int = 0
+    conditions: tuple[Manifest, ...] = ()
 
     @property
     def cluster(self) -> str:
@@ -180,6 +182,8 @@ def autoscaler_view(body: Manifest) -> AutoscalerView:
         metadata=Metadata.parse(section(body, "metadata")),
         spec=section(body, "spec"),
         owner_references=tuple(items(body, "metadata", "ownerReferences")),
+        generation=int(body["metadata"].get("generation", 0)),
+        conditions=tuple(items(body, "status", "conditions")),
     )
 
 

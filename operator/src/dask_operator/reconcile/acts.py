@@ -65,6 +65,8 @@ async def _create(context: Context, about: ClusterView | JobView, item: Create) 
         answer = await context.kube.create(item.kind, item.body)
         context.recorder.tell(about, "Created", f"created {item.kind} {name}")
     except Conflict:
+        if item.kind == Kind.AUTOSCALER:
+            raise  # the watch tells of every one of them, and there is no right to read one
         # Somebody's, or ours from a try whose answer was lost: the next pass sees which.
         answer = await context.kube.get(item.kind, about.namespace, name)
         if _is_elsewhere(about, item.kind, answer) or not is_watched(item.kind, answer):
@@ -77,4 +79,4 @@ def _is_elsewhere(about: ClusterView | JobView, kind: str, answer: Manifest) -> 
     if isinstance(about, JobView):
         owners = items(answer, "metadata", "ownerReferences")
         return all(owner.get("uid") != about.uid for owner in owners)
-    return kind in (Kind.WORKER_GROUP, Kind.AUTOSCALER) and answer["spec"].get("cluster") != about.name
+    return kind == Kind.WORKER_GROUP and answer["spec"].get("cluster") != about.name

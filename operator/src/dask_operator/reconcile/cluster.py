@@ -17,6 +17,7 @@ from dask_operator.reconcile.gone import clear_away
 from dask_operator.reconcile.living import is_living
 from dask_operator.reconcile.pulse import next_look
 from dask_operator.reconcile.refusals import Waiting
+from dask_operator.reconcile.unserved import tell_unserved
 from dask_operator.status import Told, cluster_status
 from dask_operator.status.conditions import Problem, connecting_for, lonely
 from dask_operator.status.scheduler import new_end
@@ -34,6 +35,7 @@ async def reconcile_cluster(context: Context, key: Key) -> float | None:
     try:
         if cluster is not None:
             passes.found(cluster.generation)
+        await tell_unserved(context, key)
         later = await clear_away(context, key, cluster.uid if cluster is not None else "")
         if cluster is None or cluster.deleting or not context.has_good_name(cluster):
             return later

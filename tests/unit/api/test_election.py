@@ -1,7 +1,8 @@
 """Who leads: decisions on records seen at some time of one's own clock."""
 
 import pytest
-from dask_operator.election import (
+from dask_operator.transport import UNACKNOWLEDGED_SECONDS
+from dask_operator_api.election import (
     BLIND_SECONDS,
     LEASE_SECONDS,
     RENEW_SECONDS,
@@ -15,7 +16,6 @@ from dask_operator.election import (
     move,
     sight,
 )
-from dask_operator.transport import UNACKNOWLEDGED_SECONDS
 
 ME = Identity.of("pod-a", "uid-a", "1")
 OTHER = Identity.of("pod-b", "uid-b", "1")
