@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tools.images import images
+
 from .support import CHART, Renderer, Tree, run
 
 MOST_BYTES = 1024 * 1024 // 4
@@ -69,3 +71,13 @@ def test_the_hub_is_told_of_all_four_kinds(crds: dict[str, Tree]) -> None:
     told = {item["kind"]: item["name"] for item in yaml.safe_load(annotations["artifacthub.io/crds"])}
     assert told == {kind: crd["metadata"]["name"] for kind, crd in crds.items()}
     assert all(isinstance(value, str) for value in annotations.values())
+
+
+def test_the_list_of_images_has_those_of_dask_pods_too(render: Renderer) -> None:
+    values: Tree = {"imageRegistry": "mirror.example.com", "autoscaler": {"image": {"tag": "1"}}}
+    found = images(render.objects(values))
+    assert found == [
+        "mirror.example.com/dask/dask-operator-autoscaler:1",
+        "mirror.example.com/dask/dask-operator:0.1.0",
+        "mirror.example.com/dask/dask:2026.8.0-py3.11",
+    ]

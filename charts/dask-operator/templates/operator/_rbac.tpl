@@ -50,6 +50,10 @@ What the operator does in a namespace that it looks after.
 - apiGroups: [""]
   resources: [events]
   verbs: [list, create, patch]
+# Of clusters that the operator of dask-kubernetes has made: left alone until they are idle.
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [list, delete]
 {{- with .Values.operator.extraRules }}
 # For plugins.
 {{ toYaml . }}
