@@ -2,7 +2,7 @@
 
 import argparse
 
-from bench import api_calls, first_result, jobs, port_forward, sizing
+from bench import api_calls, autoscaler, first_result, jobs, port_forward, sizing
 
 BENCHMARKS = {
     "api-calls": api_calls.run,
@@ -10,6 +10,7 @@ BENCHMARKS = {
     "port-forward": port_forward.run,
     "jobs": jobs.run,
     "sizing": sizing.run,
+    "autoscaler": autoscaler.run,
 }
 
 

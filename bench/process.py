@@ -1,4 +1,4 @@
-"""The operator's process, seen from the machine that runs it: CPU seconds and memory."""
+"""A process, the operator's above all, seen from the machine that runs it: CPU seconds and memory."""
 
 import os
 from dataclasses import dataclass
@@ -33,13 +33,24 @@ def operator() -> Usage:
     Raises:
         BenchError: there is none, or more than one: not the local cluster, or replicas.
     """
-    found = [folder for folder in Path("/proc").glob("[0-9]*") if COMMAND in _command(folder)]
+    found = running()
     if len(found) != 1:
         raise BenchError(f"one operator is needed on this machine, and there are {len(found)}")
-    fields = (found[0] / "stat").read_text().rpartition(")")[2].split()
-    status = dict(line.split(":", 1) for line in (found[0] / "status").read_text().splitlines())
+    return of(int(found[0].name))
+
+
+def of(pid: int) -> Usage:
+    """The usage of a process of this machine."""
+    folder = Path("/proc") / str(pid)
+    fields = (folder / "stat").read_text().rpartition(")")[2].split()
+    status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
     user, system = int(fields[11]), int(fields[12])
     return Usage((user + system) / TICKS, int(status["VmRSS"].split()[0]) * KIB)
+
+
+def running() -> list[Path]:
+    """The folders in ``/proc`` of all operators on this machine."""
+    return [folder for folder in Path("/proc").glob("[0-9]*") if COMMAND in _command(folder)]
 
 
 def _command(folder: Path) -> bytes:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median, quantiles
 
-from bench import process
+from bench import population, process
 from bench.cluster import Tree
 from bench.crowd import Crowd, cluster, create_bare, create_clusters, crowd, space_for
 from localcluster import settings
@@ -69,6 +69,8 @@ async def _all(limits: str) -> list[Row]:
         rows += await _one_large(bench)
         rows += await _many_small(bench)
         rows += await _small_after_large(bench)
+        if bench.raised:  # what they cost does not depend on how fast others bind their Pods
+            rows += await _crowded(bench)
         return rows
 
 
@@ -167,3 +169,20 @@ async def _small_after_large(bench: Bench) -> list[Row]:
             await seen.all_ready(LARGE + 1)
             await small.all_ready(3)
     return [Row("a small cluster just after a large one: its Pods created", created, "s", bar="<= 1")]
+
+
+async def _crowded(bench: Bench) -> list[Row]:
+    """Five hundred clusters at a time."""
+    api, run = bench.api, f"bench-crowded-{secrets.token_hex(3)}"
+    async with population.population(api, run) as seen:
+        memory = await population.settled_memory()
+        before, began = process.operator(), time.monotonic()
+        await asyncio.sleep(population.SETTLING_SECONDS)
+        cpu = (process.operator().cpu_seconds - before.cpu_seconds) / (time.monotonic() - began)
+        start = await population.start_seconds(api, run, seen)
+    many = f"{population.CLUSTERS} clusters of {population.WORKERS} workers"
+    return [
+        Row(f"memory of the operator, {many}", memory, "MiB", bar="<= 180"),
+        Row(f"CPU of the operator while nothing happens, {many}", 1000 * cpu, "ms/s"),
+        Row(f"start of the operator to its first reconcile, {many}", start, "s", bar="<= 10"),
+    ]

@@ -6,12 +6,21 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.support.kubectl import KUBECONFIG
 from tests.support.namespaces import fresh_namespace
 
 WHOLE_RUN = os.environ.get("TESTS_BEGAN", "")
 """When the run of all cluster tests began, of which this process makes a part: ``2026-01-02T03:04:05Z``."""
 
 BEGAN = WHOLE_RUN or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kubeconfig() -> Iterator[str]:
+    """The test cluster's configuration, for this process and the programs it starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KUBECONFIG", str(KUBECONFIG))
+        yield str(KUBECONFIG)
 
 
 @pytest.fixture

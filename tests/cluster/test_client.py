@@ -23,17 +23,8 @@ SECONDS = 120.0
 pytestmark = pytest.mark.filterwarnings("ignore::distributed.versions.VersionMismatchWarning")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def kubeconfig() -> Iterator[str]:
-    """The test cluster's configuration, for this process and the programs it starts."""
-    with pytest.MonkeyPatch.context() as patch:
-        path = os.environ.get("KUBECONFIG") or str(ROOT / "build" / "kubeconfig")
-        patch.setenv("KUBECONFIG", path)
-        yield path
-
-
 @pytest.fixture(scope="module")
-def namespace(kubeconfig: str) -> Iterator[str]:
+def namespace() -> Iterator[str]:
     """A namespace for this module."""
     with fresh_namespace("test-client") as name:
         yield name

@@ -10,16 +10,13 @@ import dask_operator_client
 import pytest
 from dask_operator_client import KubeCluster
 
-from tests.support.kubectl import KUBECONFIG
-
 pytestmark = pytest.mark.filterwarnings("ignore::distributed.versions.VersionMismatchWarning")
 MODULES = ("dask_operator_client", "dask_operator_client.cluster", "dask_operator_client.discovery")
 
 
 @pytest.fixture
-def cluster(namespace: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[KubeCluster]:
+def cluster(namespace: str) -> Iterator[KubeCluster]:
     """The cluster of the examples, in the namespace that is theirs by configuration."""
-    monkeypatch.setenv("KUBECONFIG", str(KUBECONFIG))
     with (
         dask.config.set({"kubernetes.namespace": namespace}),
         KubeCluster(name="my-cluster", n_workers=2, env={"FOO": "bar"}, quiet=True) as cluster,

@@ -1,28 +1,18 @@
 """What a KubeCluster does when it cannot have what was asked for, and when its process is interrupted."""
 
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 
 import pytest
 from dask_operator_client import KubeCluster, errors, make_cluster_spec
 
-from tests.support.kubectl import KUBECONFIG, apply, eventually, get, kubectl
+from tests.support.kubectl import apply, eventually, get, kubectl
 
 NOWHERE = {"nodeSelector": {"no-node-has": "this"}}
 
 pytestmark = pytest.mark.filterwarnings("ignore::distributed.versions.VersionMismatchWarning")
-
-
-@pytest.fixture(autouse=True)
-def kubeconfig() -> Iterator[None]:
-    """The test cluster's configuration, for this process."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KUBECONFIG", str(KUBECONFIG))
-        yield
 
 
 def test_a_scheduler_that_crashes_is_an_error_with_its_last_words_and_the_next_command(
@@ -84,10 +74,7 @@ def test_an_interrupted_start_leaves_no_cluster_behind(namespace: str) -> None:
 from dask_operator_client import KubeCluster
 KubeCluster(name="stopped", namespace="{namespace}", scheduler_pod={NOWHERE!r}, quiet=True)
 """
-    environment = {**os.environ, "KUBECONFIG": str(KUBECONFIG)}
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stderr=subprocess.PIPE, text=True, env=environment
-    ) as made:
+    with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True) as made:
         eventually("the cluster to exist", lambda: get(namespace, "daskcluster", "stopped"))
         made.send_signal(signal.SIGINT)
         _, errors_told = made.communicate(timeout=30)

@@ -1,30 +1,20 @@
 """Clusters whose clients have asked to be missed, and are gone."""
 
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 
 import pytest
 from dask_operator_api import labels
 from dask_operator_client import KubeCluster
 
 from tests.support.dask import dask_cluster, events
-from tests.support.kubectl import KUBECONFIG, apply, eventually, get, kubectl
+from tests.support.kubectl import apply, eventually, get, kubectl
 
 LIFE = 6
 
 pytestmark = pytest.mark.filterwarnings("ignore::distributed.versions.VersionMismatchWarning")
-
-
-@pytest.fixture(autouse=True)
-def kubeconfig() -> Iterator[None]:
-    """The test cluster's configuration, for this process."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KUBECONFIG", str(KUBECONFIG))
-        yield
 
 
 def is_there(namespace: str, name: str) -> bool:
@@ -67,10 +57,7 @@ print("made", flush=True)
 cluster.wait_for_workers(1, timeout=600)
 """
     with KubeCluster(name="living", namespace=namespace, n_workers=0, time_to_live=30, quiet=True):
-        environment = {**os.environ, "KUBECONFIG": str(KUBECONFIG)}
-        with subprocess.Popen(
-            [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=environment
-        ) as process:
+        with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "made\n"
             process.send_signal(signal.SIGKILL)

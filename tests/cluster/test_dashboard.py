@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.support.browser import opened
 from tests.support.dask import on_workers
-from tests.support.kubectl import KUBECONFIG, ROOT
+from tests.support.kubectl import ROOT
 
 PICTURE = ROOT / "build" / "pictures" / "dashboard.png"
 SECONDS = 60.0
@@ -59,10 +59,7 @@ async def picture_with(address: str, *colours: tuple[int, int, int]) -> bytes:
             await asyncio.sleep(0.5)
 
 
-def test_a_browser_shows_the_running_tasks_through_the_link(
-    namespace: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("KUBECONFIG", str(KUBECONFIG))
+def test_a_browser_shows_the_running_tasks_through_the_link(namespace: str) -> None:
     with (
         KubeCluster(name="seen", n_workers=1, namespace=namespace, quiet=True) as cluster,
         Client(cluster) as client,

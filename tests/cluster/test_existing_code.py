@@ -9,7 +9,7 @@ from dask_operator_client import KubeCluster
 from distributed import Client
 
 from tests.support.dask import wait_connected, workers
-from tests.support.kubectl import KUBECONFIG, ROOT, Tree, apply, eventually, get, kubectl
+from tests.support.kubectl import ROOT, Tree, apply, eventually, get, kubectl
 
 IMAGE = ROOT / "build" / "image-tests"
 
@@ -19,8 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::distributed.versions.VersionMis
 @pytest.fixture
 def space(namespace: str) -> Iterator[str]:
     """A namespace that is the default one."""
-    with pytest.MonkeyPatch.context() as patch, dask.config.set({"kubernetes.namespace": namespace}):
-        patch.setenv("KUBECONFIG", str(KUBECONFIG))
+    with dask.config.set({"kubernetes.namespace": namespace}):
         yield namespace
 
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -17,8 +18,9 @@ PROGRAM = ROOT / "tests" / "support" / "incumbent.py"
 class Incumbent:
     """The program that uses that client, step by step."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
         self._process = process
+        self._log = log
         self._waits = False
 
     def does(self, step: str) -> None:
@@ -28,13 +30,11 @@ class Incumbent:
         if self._waits:
             self._process.stdin.write("\n")
             self._process.stdin.flush()
-        self._waits, said = True, []
-        for line in self._process.stdout:
-            said.append(line)
-            if line.startswith("done: "):
-                assert line.strip() == f"done: {step}"
-                return
-        pytest.fail(f"it ended before it was {step}:\n{''.join(said[-40:])}")
+        self._waits = True
+        said = self._process.stdout.readline()
+        if not said:
+            pytest.fail(f"it ended before it was {step}:\n{self._log.read_text()[-4000:]}")
+        assert said.strip() == f"done: {step}"
 
     def end(self) -> int:
         """Let it end; gives its exit status."""
@@ -43,22 +43,25 @@ class Incumbent:
 
 
 @contextmanager
-def incumbent(namespace: str) -> Iterator[Incumbent]:
+def incumbent(namespace: str, log: Path) -> Iterator[Incumbent]:
     """The program, begun."""
     if not PYTHON.exists() or not IMAGE.exists():
         pytest.fail("the other client is not there: run `make test-needs`")
     command = [str(PYTHON), "-P", str(PROGRAM), namespace, IMAGE.read_text().strip()]
     pipe = subprocess.PIPE
-    with subprocess.Popen(
-        command,
-        stdin=pipe,
-        stdout=pipe,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, "KUBECONFIG": str(KUBECONFIG)},
-    ) as process:
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(
+            command,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=errors,
+            text=True,
+            env={**os.environ, "KUBECONFIG": str(KUBECONFIG)},
+        ) as process,
+    ):
         try:
-            yield Incumbent(process)
+            yield Incumbent(process, log)
         finally:
             process.kill()
 
@@ -70,8 +73,10 @@ def replicas(namespace: str) -> int | None:
     return number
 
 
-def test_the_client_of_dask_kubernetes_creates_scales_adapts_and_closes_clusters(namespace: str) -> None:
-    with incumbent(namespace) as client:
+def test_the_client_of_dask_kubernetes_creates_scales_adapts_and_closes_clusters(
+    namespace: str, tmp_path: Path
+) -> None:
+    with incumbent(namespace, tmp_path / "log") as client:
         client.does("created")
         assert (get(namespace, "daskcluster", "theirs") or {})["status"]["phase"] == "Running"
         client.does("scaled up")

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tests.support.kubectl import KUBECONFIG, ROOT, get
+from tests.support.kubectl import ROOT, get
 
 NOTEBOOK = ROOT / "examples" / "notebook.ipynb"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -23,7 +23,6 @@ def shown(notebook: Any, source: str, kind: str = "text/plain") -> list[str]:
 def test_the_notebook_runs_and_shows_its_cluster(
     namespace: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("KUBECONFIG", str(KUBECONFIG))
     monkeypatch.setenv("DASK_KUBERNETES__NAMESPACE", namespace)
     monkeypatch.setenv("PYTHONWARNINGS", "ignore:Mismatched versions found")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))

@@ -2,7 +2,6 @@
 
 import json
 import urllib.request
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
@@ -10,7 +9,7 @@ import pytest
 from dask_operator_client import KubeCluster
 from distributed import Client
 
-from tests.support.kubectl import KUBECONFIG, ROOT, apply, eventually, get, kubectl
+from tests.support.kubectl import ROOT, apply, eventually, get, kubectl
 
 IMAGE = ROOT / "build" / "image-tests"
 RIGHTS = ROOT / "examples" / "client-rights.yaml"
@@ -28,14 +27,6 @@ with KubeCluster(name="inside", n_workers=1, quiet=True) as cluster, Client(clus
 """
 
 pytestmark = pytest.mark.filterwarnings("ignore::distributed.versions.VersionMismatchWarning")
-
-
-@pytest.fixture(autouse=True)
-def kubeconfig() -> Iterator[None]:
-    """The test cluster's configuration, for this process."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KUBECONFIG", str(KUBECONFIG))
-        yield
 
 
 def works(cluster: KubeCluster) -> bool:

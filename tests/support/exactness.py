@@ -37,7 +37,7 @@ def late(world: World) -> list[str]:
     return [
         f"{made.name} was created after its cluster was gone"
         for made in world.made.values()
-        if world.ended and made.version > world.ended
+        if made.version > world.ended.get(made.cluster, made.version)
     ]
 
 

@@ -1,9 +1,11 @@
 """What users of dask-kubernetes do, with its released client: ``python incumbent.py NAMESPACE IMAGE``.
 
 Run by an interpreter that has that client, and nothing of this repository. It tells each step that is done on standard
-output, and goes on when it gets a line.
+output, and goes on when it gets a line. What that client prints, some of it without an end of line, goes to standard
+error.
 """
 
+import os
 import sys
 import time
 import warnings
@@ -13,6 +15,9 @@ from dask_kubernetes.operator import KubeCluster
 from distributed import Client
 
 SECONDS = 90.0
+
+STEPS = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
 
 
 def main(namespace: str, image: str) -> None:
@@ -50,7 +55,8 @@ def main(namespace: str, image: str) -> None:
 
 def done(step: str) -> None:
     """Tell that a step is done, and wait until it was looked at."""
-    print(f"done: {step}", flush=True)
+    STEPS.write(f"done: {step}\n")
+    STEPS.flush()
     sys.stdin.readline()
 
 

@@ -23,6 +23,8 @@ class Made:
     """A worker Pod that was created at some time."""
 
     name: str
+    cluster: str
+    """The uid of its cluster."""
     group: str
     index: int
     version: int
@@ -37,8 +39,8 @@ class World:
     """Plural → name → object."""
     made: dict[str, Made] = field(default_factory=dict)
     """uid → worker Pod."""
-    ended: int = 0
-    """The ``resourceVersion`` at which the cluster was gone; 0 before that."""
+    ended: dict[str, int] = field(default_factory=dict)
+    """uid of a cluster → the ``resourceVersion`` at which it was gone."""
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def saw(self, plural: str, event: str, body: Tree) -> None:
@@ -49,7 +51,7 @@ class World:
             if held is not None and held["metadata"]["uid"] == body["metadata"]["uid"]:
                 del self.objects[plural][name]
             if plural == "daskclusters":
-                self.ended = int(body["metadata"]["resourceVersion"])
+                self.ended[body["metadata"]["uid"]] = int(body["metadata"]["resourceVersion"])
         else:
             self.objects[plural][name] = body
             if plural == "pods":
@@ -60,8 +62,11 @@ class World:
         meta = pod["metadata"]
         index = meta.get("annotations", {}).get("kubernetes.dask.org/worker-index", "")
         if index and meta["uid"] not in self.made:
-            group = meta["labels"]["dask.org/workergroup-name"]
-            self.made[meta["uid"]] = Made(meta["name"], group, int(index), int(meta["resourceVersion"]))
+            labels = meta["labels"]
+            cluster, group = labels["kubernetes.dask.org/cluster-uid"], labels["dask.org/workergroup-name"]
+            self.made[meta["uid"]] = Made(
+                meta["name"], cluster, group, int(index), int(meta["resourceVersion"])
+            )
 
     @property
     def pods(self) -> list[Tree]:

@@ -17,6 +17,7 @@ from dask_operator_api.manifests import Manifest, section
 
 from dask_operator_autoscaler.connection import Connection, by_kubeconfig, in_pod
 from dask_operator_autoscaler.errors import ApiError, Conflict, Gone, NotFound, NotLeading, Refused, TryAgain
+from dask_operator_autoscaler.observed import FIELD_MANAGER
 
 CONNECT_SECONDS = 5.0
 REQUEST_SECONDS = 15.0
@@ -26,7 +27,6 @@ WATCH_SECONDS = 240
 """After this long a watch is ended by the server, and what is there is listed again."""
 SILENCE_SECONDS = 300.0
 CONNECTIONS = 32
-FIELD_MANAGER = "dask-operator-autoscaler"
 
 _JSON = "application/json"
 _MERGE = "application/merge-patch+json"

@@ -5,6 +5,7 @@ import heapq
 import logging
 import random
 from collections.abc import Callable
+from contextlib import suppress
 
 from dask_operator_api.autoscaling import DEFAULT_INTERVAL_SECONDS
 
@@ -84,10 +85,10 @@ class Loop:
                 self._start_due()
                 pause = self._heap[0][0] - self._clock() if self._heap else IDLE_SECONDS
                 self._news.clear()
-                try:
-                    await asyncio.wait_for(self._news.wait(), max(0.0, pause))
-                except TimeoutError:
-                    continue
+                # asyncio.wait_for of Python 3.11 loses a cancellation that comes together with the news
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(max(0.0, pause)):
+                        await self._news.wait()
         finally:
             for task in self._running.values():
                 task.cancel()

@@ -13,6 +13,9 @@ from dask_operator_api.conditions import ConditionType, Reason
 from dask_operator_api.manifests import Manifest, items, section
 from dask_operator_api.specs import WorkerSpec
 
+FIELD_MANAGER = "dask-operator-autoscaler"
+"""Who the API server notes as the writer of what the autoscaler writes."""
+
 _UNPLACEABLE = {
     Reason.UNSCHEDULABLE.value: Reason.UNSCHEDULABLE,
     Reason.QUOTA_EXCEEDED.value: Reason.QUOTA_EXCEEDED,
@@ -49,6 +52,8 @@ class Group:
     """Its resourceVersion."""
     cluster: str
     replicas: int
+    set_by_us: bool
+    """Whether an autoscaler of ours has written that number last."""
     connected: int
     """Workers that the scheduler knows, as the operator last saw it."""
     unplaceable: Reason | None
@@ -107,6 +112,7 @@ def group(body: Manifest) -> Group:
         version=str(section(body, "metadata").get("resourceVersion") or ""),
         cluster=str(section(body, "spec").get("cluster") or ""),
         replicas=worker.replicas,
+        set_by_us=_set_by_us(body),
         connected=int(section(body, "status", "workers").get("connected") or 0),
         unplaceable=_UNPLACEABLE.get(str(ready.get("reason"))) if ready.get("status") == "False" else None,
         trouble=str(ready.get("message") or ""),
@@ -137,6 +143,11 @@ def autoscaler(body: Manifest) -> Autoscaler:
 def _meta(body: Manifest) -> dict[str, Any]:
     metadata = section(body, "metadata")
     return {key: str(metadata.get(key) or "") for key in ("namespace", "name", "uid")}
+
+
+def _set_by_us(body: Manifest) -> bool:
+    ours = (item for item in items(body, "metadata", "managedFields") if item.get("manager") == FIELD_MANAGER)
+    return any("f:replicas" in section(item, "fieldsV1", "f:spec", "f:worker") for item in ours)
 
 
 def _condition(body: Manifest, kind: ConditionType) -> Mapping[str, Any]:

@@ -194,7 +194,7 @@ class Visitor:
             await self._tell(scaler, "FailedRescale", f"{group.name}: {error}", warning=True)
             return error
         self._metrics.scaled(group.replicas, decision.replicas)
-        kept.scaled = replace(group, replicas=decision.replicas, version=version)
+        kept.scaled = replace(group, replicas=decision.replicas, version=version, set_by_us=True)
         wish = "nobody knows how many are" if decision.wish is None else f"{decision.wish} are"
         words = f"{group.name} from {group.replicas} to {decision.replicas} workers; {wish} needed"
         await self._tell(scaler, "SuccessfulRescale", words)
@@ -206,6 +206,8 @@ class Visitor:
         assert scaler.spec is not None
         if memory.asked in (None, group.replicas) or scaler.spec.dry_run:
             return memory
+        if group.set_by_us:  # in an earlier life, which ended before it could write that down
+            return replace(memory, asked=group.replicas)
         words = (
             f"somebody set {group.name} from {memory.asked} to {group.replicas} workers; this autoscaler goes on "
             "deciding their number. To keep a number, set spec.suspend or delete the autoscaler"
@@ -218,7 +220,7 @@ class Visitor:
         scaled, group = self._keep(target.scaler).scaled, target.group
         if scaled is None or scaled.uid != group.uid or not _is_older(group, scaled):
             return group
-        return replace(group, replicas=scaled.replicas, version=scaled.version)
+        return replace(group, replicas=scaled.replicas, version=scaled.version, set_by_us=True)
 
     def _as_it_stands(self, target: Target) -> Target | None:
         """The target after the scheduler was asked, which takes its time; None if there is nothing to scale now."""

@@ -51,6 +51,11 @@ def load(
     return loaded
 
 
+def have_handlers(registry: kopf.OperatorRegistry) -> bool:
+    """Whether anything is handled yet: before the operator's own handlers are there, that is by plugins."""
+    return any(_handled(registry))
+
+
 def _named(point: EntryPoint) -> str:
     package = f" of {point.dist.name} {point.dist.version}" if point.dist is not None else ""
     return f"{point.name} ({point.value}{package})"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import kopf
 
-from dask_operator import handlers
+from dask_operator import handlers, plugins
 from dask_operator.fence import Fence
 from dask_operator.handlers import Event
 from dask_operator.kube import session_for_watches
@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 STOP_SECONDS = 10.0
 AT_ONCE = 500
 """Events taken in one turn of the loop, so that a long listing does not hold up everything else."""
+GATHER_SECONDS = 0.01
+"""Events that come so soon after one another are taken in one turn: waking the other thread costs as much as a few."""
 
 
 class WatchesHang(Exception):
@@ -60,6 +62,7 @@ class Watches:
         self._inbox: deque[Event] = deque()
         self._woken = False
         self._run: _Run | None = None
+        self._differences = plugins.have_handlers(self._registry)
         handlers.register(self._hand_over, self._registry, self._login)
 
     @property
@@ -108,7 +111,7 @@ class Watches:
 
     async def _operate(self, run: _Run, namespaces: list[str]) -> None:
         settings = kopf.OperatorSettings()
-        handlers.configure(settings, self._unlabelled)
+        handlers.configure(settings, self._unlabelled, self._differences)
         try:
             await kopf.operator(
                 registry=self._registry,
@@ -131,11 +134,14 @@ class Watches:
         self._inbox.append(event)
         if not self._woken:
             self._woken = True
-            self._call_in_loop(self._take)
+            self._call_in_loop(self._gather)
 
     def _call_in_loop(self, call: Callable[[], None]) -> None:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(call)
+
+    def _gather(self) -> None:
+        self._loop.call_later(GATHER_SECONDS, self._take)
 
     def _take(self) -> None:
         # Before the inbox is looked at: what comes in from now on asks for another turn.

@@ -148,7 +148,11 @@ class Session:
         await self._kube.delete(Kind.WORKER_GROUP, self.namespace, group, str(body["metadata"]["uid"]))
 
     async def adapt(self, minimum: int, maximum: int) -> None:
-        """Create the cluster's DaskAutoscaler, or give it new bounds."""
+        """Create the cluster's DaskAutoscaler, or give it new bounds: where they stand in the cluster's spec, there."""
+        if await self._adapts_by_spec():
+            bounds = {"minimum": minimum, "maximum": maximum}
+            await self._kube.patch(Kind.CLUSTER, self.namespace, self.name, {"spec": {"autoscaler": bounds}})
+            return
         body = manifests.autoscaler_manifest(self.name, self.namespace, minimum, maximum)
         try:
             await self._kube.create(Kind.AUTOSCALER, body)
@@ -156,10 +160,18 @@ class Session:
             await self._kube.patch(Kind.AUTOSCALER, self.namespace, self.name, {"spec": body["spec"]})
 
     async def stop_adapting(self) -> None:
-        """Delete the cluster's DaskAutoscaler, if there is one."""
+        """Delete the cluster's DaskAutoscaler, if there is one, also from its spec, which would bring it back."""
+        if await self._adapts_by_spec():
+            await self._kube.patch(Kind.CLUSTER, self.namespace, self.name, {"spec": {"autoscaler": None}})
         # who may not touch autoscalers, or has none installed, has not made one here
         with contextlib.suppress(RequestRefused, OperatorMissing):
             await self._kube.delete(Kind.AUTOSCALER, self.namespace, self.name)
+
+    async def _adapts_by_spec(self) -> bool:
+        """Whether the cluster's own spec has an autoscaler."""
+        with contextlib.suppress(ClusterNotFound):
+            return bool(section(await self.seen(), "spec", "autoscaler"))
+        return False
 
     def last_break(self) -> str:
         """Why a carried connection broke, in the words of Kubernetes, unless that was told before; else empty."""

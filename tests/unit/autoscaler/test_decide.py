@@ -204,6 +204,20 @@ def test_a_policy_counts_what_changed_within_its_period() -> None:
     assert decide(spec, seen(4, 10), second.memory, NOW + 61).replicas == 6
 
 
+def test_a_group_with_work_keeps_some_to_spare_and_one_without_does_not() -> None:
+    usual = replace(SPEC, maximum=40)
+
+    def falls_to(wish: int, spec: AutoscalerSpec = usual) -> Decision:
+        return after(spec, [(0.0, seen(20, 20)), (5.0, seen(20, wish)), (36.0, seen(20, wish))])
+
+    assert [falls_to(wish).replicas for wish in (18, 17, 8, 1, 0)] == [20, 19, 9, 1, 0]
+    kept = falls_to(18)
+    assert kept.able is Reason.READY_FOR_NEW_SCALE
+    assert kept.again == SPEC.interval
+    exact = replace(usual, scale_down=Rules(30.0, tolerance=0.0))
+    assert falls_to(18, exact).replicas == 18
+
+
 def test_a_small_difference_is_tolerated_but_never_one_from_or_to_nothing() -> None:
     spec = replace(SPEC, scale_up=Rules(tolerance=0.2), scale_down=Rules(0.0, tolerance=0.2))
     assert decide(spec, seen(5, 6), Memory(), NOW).replicas == 5

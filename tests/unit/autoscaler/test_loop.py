@@ -120,6 +120,21 @@ async def test_an_edit_during_a_visit_brings_another_visit() -> None:
         await until("the second visit", lambda: len(visits.times["a"]) == 2)
 
 
+async def test_a_loop_ends_when_it_is_told_to_in_the_moment_of_some_news() -> None:
+    visits = Visits()
+    visits.pause = 1000.0
+    async with running(visits, "a") as (loop, _):
+        loop.touch(("ns", "a"))
+        await until("the visit", lambda: visits.times.get("a") and not loop._running)
+        [task] = [task for task in asyncio.all_tasks() if task.get_coro().__name__ == "run"]  # type: ignore[union-attr]
+        for _ in range(3):  # the loop waits for news again
+            await asyncio.sleep(0)
+        loop._news.set()
+        task.cancel()
+        done, _ = await asyncio.wait({task}, timeout=5)
+        assert done
+
+
 async def test_new_clusters_are_taken_up_spread_over_an_interval() -> None:
     visits = Visits()
     async with running(visits, *(f"c{number}" for number in range(20))) as (loop, _):

@@ -191,6 +191,23 @@ async def test_a_number_that_somebody_else_sets_is_answered_by_an_event_and_by_t
     assert world.kube.replicas() == 4
 
 
+@pytest.mark.parametrize(("manager", "told"), [("dask-operator-autoscaler", False), ("kubectl", True)])
+async def test_a_number_of_an_earlier_life_that_was_not_noted_is_nobody_elses(
+    manager: str, told: bool
+) -> None:
+    world = World()
+    world.work(4)
+    await world.visit()
+    world.work(7, connected=4, busy=1)
+    body = worker_group(replicas=7)
+    fields: dict[str, Any] = {"f:spec": {"f:worker": {"f:replicas": {}}}}
+    body["metadata"]["managedFields"] = [{"manager": manager, "subresource": "scale", "fieldsV1": fields}]
+    world.kube.put(Kind.WORKER_GROUP, body)
+    world.restart()
+    await world.visit()
+    assert ("ScaledByOthers" in world.kube.told) == told
+
+
 async def test_late_news_of_the_own_change_is_nobody_elses() -> None:
     world = World()
     world.work(4)

@@ -286,6 +286,21 @@ async def test_a_time_to_live_of_a_cluster_that_somebody_else_made_is_refused_by
         await find(session, time_to_live=30.0)
 
 
+async def test_an_autoscaler_of_the_clusters_spec_is_changed_and_ended_there(
+    session: Session, kube: FakeKube
+) -> None:
+    kube.put(Kind.CLUSTER, "c", {"autoscaler": {"minimum": 0, "maximum": 3}})
+    kube.put(Kind.WORKER_GROUP, "c-default", {"cluster": "c", "worker": {"replicas": 1}})
+    kube.put(Kind.AUTOSCALER, "c", {"cluster": "c", "minimum": 0, "maximum": 3})
+    await session.adapt(2, 9)
+    assert kube.objects[Kind.CLUSTER, "c"]["spec"]["autoscaler"] == {"minimum": 2, "maximum": 9}
+    assert kube.objects[Kind.AUTOSCALER, "c"]["spec"]["maximum"] == 3  # the operator's to change
+    await session.scale("c-default", 4)
+    assert kube.objects[Kind.CLUSTER, "c"]["spec"]["autoscaler"] is None
+    assert (Kind.AUTOSCALER, "c") not in kube.objects
+    assert kube.objects[Kind.WORKER_GROUP, "c-default"]["spec"]["worker"]["replicas"] == 4
+
+
 async def test_adapting_twice_changes_the_bounds_and_stopping_is_repeatable(
     session: Session, kube: FakeKube
 ) -> None:

@@ -74,6 +74,18 @@ def test_a_plugin_is_warned_of_objects_that_it_will_not_see(
     assert "pods" in settings.watching.label_selectors
 
 
+def test_objects_are_compared_only_where_a_plugin_has_handlers(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = kopf.get_default_registry()
+    pod = kopf.Body({"metadata": {"name": "p"}, "spec": {"nodeName": "n"}})
+    for plugin, kept in ((None, {}), ("good", {"spec": {"nodeName": "n"}})):
+        if plugin:
+            install(monkeypatch, plugin)
+            plugins.load(must_load=True, unlabelled=())
+        settings = kopf.OperatorSettings()
+        configure(settings, differences=plugins.have_handlers(registry))
+        assert settings.persistence.diffbase_storage.build(body=pod) == kept
+
+
 def test_a_broken_plugin_is_named_and_the_others_run(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -38,16 +38,18 @@ def up_window(rules: Rules) -> float:
     return rules.window or 0.0
 
 
-def tolerated(rules: Rules, current: int, wanted: int, working: bool) -> bool:
-    """Whether the difference is too small to act on.
+def tolerated(rules: Rules, current: int, wanted: int) -> bool:
+    """Whether the difference is too small to act on: none is, where the user has not said."""
+    return current > 0 and abs(wanted / current - 1) <= (rules.tolerance or 0.0)
 
-    Where the user has not said, every difference counts, but for a group that has work and would shrink by at most
-    15 %: workers that are used to the full have no answer to the next task, and the number would go up and down.
+
+def with_spare(rules: Rules, wanted: int, working: bool) -> int:
+    """How many workers a group is left with that shrinks, where ``wanted`` were the most that it could use.
+
+    Where the user has not said, a group that has work keeps up to 15 % more: workers that are used to the full have no
+    answer to the next task, and the number would go up and down.
     """
-    tolerance = rules.tolerance
-    if tolerance is None:
-        tolerance = SPARE if working and wanted < current else 0.0
-    return current > 0 and abs(wanted / current - 1) <= tolerance
+    return math.floor(wanted * (1 + SPARE)) if rules.tolerance is None and working else wanted
 
 
 def highest_allowed(rules: Rules, current: int, changes: Samples, now: float) -> int | None:

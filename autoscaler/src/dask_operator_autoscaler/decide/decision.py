@@ -107,7 +107,11 @@ def _by_demand(
     memory = memory.wishing(
         now, wish, behavior.LONGEST_WINDOW if spec.scale_down.window is None else max(up, down)
     )
-    draft = _settled(seen.replicas, wish, memory.lowest(now, up), memory.highest(now, down))
+    if wish > seen.replicas:
+        draft = _risen(seen.replicas, wish, memory.lowest(now, up))
+    else:
+        highest, working = memory.highest(now, down), demand.wish > 0
+        draft = _fallen(spec.scale_down, seen.replicas, wish, highest, working)
     if wish != demand.wish:
         bound = Reason.TOO_MANY_REPLICAS if wish < demand.wish else Reason.TOO_FEW_REPLICAS
         draft = replace(draft, limited=bound)
@@ -124,17 +128,21 @@ def _windows(spec: AutoscalerSpec, memory: Memory, working: bool) -> tuple[float
     )
 
 
-def _settled(current: int, wish: int, lowest: int, highest: int) -> _Draft:
-    """The wish as far as it has stood for its window."""
-    if wish > current:
-        number = max(current, lowest)
-        return _Draft(number, Reason.READY_FOR_NEW_SCALE if number == wish else Reason.SCALE_UP_STABILIZED)
-    number = min(current, highest)
-    return _Draft(number, Reason.READY_FOR_NEW_SCALE if number == wish else Reason.SCALE_DOWN_STABILIZED)
+def _risen(current: int, wish: int, lowest: int) -> _Draft:
+    """A greater wish as far as it has stood for its window."""
+    number = max(current, lowest)
+    return _Draft(number, Reason.READY_FOR_NEW_SCALE if number == wish else Reason.SCALE_UP_STABILIZED)
+
+
+def _fallen(rules: Rules, current: int, wish: int, highest: int, working: bool) -> _Draft:
+    """A smaller wish, with what is kept to spare, as far as it has stood for its window."""
+    goal = min(current, behavior.with_spare(rules, wish, working))
+    number = min(current, behavior.with_spare(rules, highest, working))
+    return _Draft(number, Reason.READY_FOR_NEW_SCALE if number == goal else Reason.SCALE_DOWN_STABILIZED)
 
 
 def _rising(rules: Rules, seen: Observed, draft: _Draft, memory: Memory, now: float) -> _Draft:
-    if behavior.tolerated(rules, seen.replicas, draft.number, draft.number > 0):
+    if behavior.tolerated(rules, seen.replicas, draft.number):
         return replace(draft, number=seen.replicas)
     top = behavior.highest_allowed(rules, seen.replicas, memory.changes, now)
     if top is not None:
@@ -147,7 +155,7 @@ def _rising(rules: Rules, seen: Observed, draft: _Draft, memory: Memory, now: fl
 def _falling(
     rules: Rules, seen: Observed, demand: Demand, draft: _Draft, memory: Memory, now: float
 ) -> _Draft:
-    if behavior.tolerated(rules, seen.replicas, draft.number, draft.number > 0):
+    if behavior.tolerated(rules, seen.replicas, draft.number):
         return replace(draft, number=seen.replicas)
     bottom = behavior.lowest_allowed(rules, seen.replicas, memory.changes, now)
     draft = draft.limit(max(draft.number, bottom), Reason.SCALE_DOWN_LIMIT)

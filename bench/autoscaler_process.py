@@ -1,0 +1,18 @@
+"""The autoscaler as its image runs it, but for the API server: ``python -m bench.autoscaler_process URL PORT``."""
+
+import asyncio
+import sys
+
+from dask_operator_autoscaler.connection import Connection
+from dask_operator_autoscaler.main import run, set_up_logging
+from dask_operator_autoscaler.settings import Settings
+
+
+def main() -> None:
+    """Run until SIGTERM."""
+    settings = Settings(http_port=int(sys.argv[2]), log_level="warning")
+    set_up_logging(settings)
+    asyncio.run(run(settings, Connection(sys.argv[1], None, dict)))
+
+
+main()
