@@ -51,8 +51,8 @@ def pause(waiting_for: str) -> None:
     time.sleep(1)
 
 
-def delete() -> None:
-    """The cluster, and whatever an earlier run has left of it."""
+def clear_away() -> None:
+    """Delete what an earlier run has left, and wait until it is gone."""
     while call("DELETE", f"{CLUSTERS}/{NAME}") is not None:
         pause(f"the end of DaskCluster {NAME}")
 
@@ -69,7 +69,7 @@ def ready() -> str:
 
 def main() -> None:
     """Make, compute, delete."""
-    delete()
+    clear_away()
     call("POST", CLUSTERS, json.loads(os.environ["CLUSTER"]))
     try:
         address = ready()
@@ -79,7 +79,7 @@ def main() -> None:
             sys.exit(f"the sum of 0 to 100 is not {answer}")
         print(f"DaskCluster {NAME} is ready, and its scheduler at {address} has computed {answer}")
     finally:
-        delete()
+        call("DELETE", f"{CLUSTERS}/{NAME}")
 
 
 if __name__ == "__main__":
