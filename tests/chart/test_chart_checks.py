@@ -51,6 +51,11 @@ def test_the_chart_says_which_kubernetes_it_is_for() -> None:
     assert chart["kubeVersion"] == f">={RELEASES[0]}.0-0"
 
 
+def test_the_values_of_the_example_plugin_are_values_of_the_chart(render: Renderer) -> None:
+    plugin = yaml.safe_load((ROOT / "examples" / "plugin" / "values.yaml").read_text())
+    assert "dask-operator-with-plugin" in render.text(plugin)
+
+
 def test_an_older_kubernetes_is_refused(helm: Path) -> None:
     done = run(helm, "template", "release", CHART, "--kube-version", "1.29.9")
     assert done.returncode

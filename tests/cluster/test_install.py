@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
@@ -93,13 +94,33 @@ def test_people_with_the_usual_roles_may_do_what_these_say() -> None:
         kubectl("delete", "rolebinding", *bindings, "-n", NAMESPACE, "--ignore-not-found")
 
 
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A clone of this checkout, which knows the commit before as ``origin/previous``, with the tool chain in it."""
+    clone = tmp_path / "clone"
+    run("git", "clone", "--quiet", "--local", ROOT, clone)
+    run("git", "update-ref", "refs/remotes/origin/previous", "HEAD~1", folder=clone)
+    (clone / "build").symlink_to(ROOT / "build")
+    return clone
+
+
+def _takes_the_same_images(checkout: Path) -> bool:
+    """Whether the chart of the commit before has the images where this one has them."""
+    values = yaml.safe_load(
+        run("git", "show", f"HEAD~1:{CHART.relative_to(ROOT)}/values.yaml", folder=checkout)
+    )
+    return "image" in values["operator"]
+
+
 @pytest.mark.slow
 @pytest.mark.alone
 @pytest.mark.usefixtures("alone", "monitors")
-def test_every_case_installs_and_passes_its_own_test() -> None:
+def test_every_case_installs_upgrades_and_passes_its_own_test(checkout: Path) -> None:
+    extra = f"--helm-extra-set-args={' '.join((*image_values(), *TAKE))}"
+    upgrades = ("--upgrade", "--target-branch=previous") if _takes_the_same_images(checkout) else ()
     with namespaces("team-a", "team-b"):
-        extra = " ".join((*image_values(), *TAKE))
-        said = run("ct", "install", "--charts", CHART, f"--helm-extra-set-args={extra}", seconds=1800)
+        charts = ("--charts", CHART.relative_to(ROOT))
+        said = run("ct", "install", *charts, *upgrades, extra, seconds=3600, folder=checkout)
     for values in (CHART / "ci").glob("*-values.yaml"):
         assert values.name in said
     assert "All charts installed successfully" in said
