@@ -71,11 +71,10 @@ def test_the_chart_s_own_test_passes_and_leaves_nothing() -> None:
 
 @pytest.mark.skipif(bool(WATCHED), reason="the test's cluster would be in a namespace of another test")
 def test_people_with_the_usual_roles_may_do_what_these_say() -> None:
-    def may(role: str, verb: str, resource: str) -> bool:
-        with_role = f"--as=system:serviceaccount:{NAMESPACE}:of-{role}"
-        return (
-            kubectl("auth", "can-i", verb, resource, "-n", NAMESPACE, with_role, check=False).strip() == "yes"
-        )
+    def may(role: str, verb: str, resource: str, part: str = "") -> bool:
+        as_one = f"--as=system:serviceaccount:{NAMESPACE}:of-{role}"
+        asked = (verb, f"{resource}.kubernetes.dask.org", f"--subresource={part}", "-n", NAMESPACE, as_one)
+        return kubectl("auth", "can-i", *asked, check=False).strip() == "yes"
 
     bindings = [f"may-{role}-{secrets.token_hex(2)}" for role in ("view", "edit", "admin")]
     try:
@@ -84,12 +83,13 @@ def test_people_with_the_usual_roles_may_do_what_these_say() -> None:
             kubectl("create", "rolebinding", binding, "-n", NAMESPACE, f"--clusterrole={role}", account)
         eventually("the rights to be there", lambda: may("admin", "create", "daskclusters"), 30)
         for resource in ("daskclusters", "daskworkergroups", "daskjobs", "daskautoscalers"):
-            kind = f"{resource}.kubernetes.dask.org"
-            assert may("view", "watch", kind)
-            assert not may("view", "create", kind)
-            assert may("edit", "delete", kind)
-            assert not may("admin", "patch", f"{kind}/status")
-        assert may("edit", "patch", "daskclusters.kubernetes.dask.org/scale")
+            assert may("view", "watch", resource)
+            assert not may("view", "create", resource)
+            assert may("edit", "delete", resource)
+            assert may("view", "get", resource, "status")
+            assert not may("admin", "patch", resource, "status")
+        assert may("edit", "patch", "daskclusters", "scale")
+        assert not may("view", "patch", "daskclusters", "scale")
     finally:
         kubectl("delete", "rolebinding", *bindings, "-n", NAMESPACE, "--ignore-not-found")
 
