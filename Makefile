@@ -35,6 +35,11 @@ $(UV):
 venv: $(UV) ## Install everything that Python needs into .venv, in the locked versions
 	@$(UV) sync --quiet --frozen --python "$$(command -v $(PYTHON))"
 
+.PHONY: chart
+chart: venv ## Write anew what is made from the chart's values: its schema and its README
+	@python -m tools.values_schema
+	helm-docs --chart-search-root charts/dask-operator --sort-values-order file --log-level warning
+
 .PHONY: lock
 lock: $(UV) ## Resolve the dependencies anew into uv.lock
 	@$(UV) lock
@@ -69,6 +74,8 @@ test-needs: $(UV) ## What only tests need: a browser, another client of the same
 	$(LOCALCLUSTER) image localhost/dask-tests:dev --file tests/support/image/Dockerfile \
 		--input tests/support/image --input api --input python-client --input uv.lock --input pyproject.toml \
 		> build/image-tests
+	$(LOCALCLUSTER) image localhost/dask-kubernetes-operator:dev --file tests/support/incumbent-operator/Dockerfile \
+		--input tests/support/incumbent-operator --input uv.lock --input pyproject.toml > build/image-incumbent-operator
 	$(LOCALCLUSTER) image localhost/flights-training:dev --file examples/training-image/Dockerfile \
 		--input uv.lock --input pyproject.toml --input examples/train.py > build/image-training
 
@@ -109,6 +116,10 @@ test-namespaced: cluster tools install test-needs ## The tests on the cluster, w
 .PHONY: test-all
 test-all: test-unit cluster tools install test-needs ## Every test, the long ones too
 	@./tests/on-the-cluster --slow tests/chart tests/cluster
+
+.PHONY: dist
+dist: venv tools ## What a release is made of, in dist/: chart and index, wheels, the list of images. CHART_URL=<where the charts will be>
+	@./tools/dist $(UV)
 
 .PHONY: bench
 bench: venv cluster install ## The benchmarks

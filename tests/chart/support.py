@@ -3,8 +3,8 @@
 import json
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,10 @@ class Renderer:
     """``helm template``, offline."""
 
     helm: Path
+    namespace: str = "its-namespace"
+    release: str = "release"
+    known: dict[str, str] = field(default_factory=dict)
+    """What was rendered before, by its values."""
 
     def text(self, values: Mapping[str, Any] | None = None) -> str:
         """The render as text.
@@ -51,12 +55,17 @@ class Renderer:
         Raises:
             RenderError: helm refused.
         """
+        wanted = json.dumps(dict(values or {}), sort_keys=True)
+        if wanted not in self.known:
+            self.known[wanted] = self._rendered(wanted)
+        return self.known[wanted]
+
+    def _rendered(self, values: str) -> str:
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
-            yaml.safe_dump(dict(values or {}), file)
+            file.write(values)
             file.flush()
-            done = run(
-                self.helm, "template", "release", CHART, "--namespace", "its-namespace", "--values", file.name
-            )
+            place = ("--namespace", self.namespace, "--values", file.name)
+            done = run(self.helm, "template", self.release, CHART, *place)
         if done.returncode:
             raise RenderError(done.stderr)
         return done.stdout
@@ -110,6 +119,31 @@ def nested(at: Keys, value: Any) -> Any:
     for key in reversed(at):
         value = [value] if isinstance(key, int) else {key: value}
     return value
+
+
+def overlapping(trees: Iterable[Any]) -> Any:
+    """One tree with all that these have; what one has in a list goes into the first item."""
+    merged: Any = None
+    for tree in trees:
+        merged = _overlapped(merged, tree)
+    return merged
+
+
+def _overlapped(one: Any, other: Any) -> Any:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return {key: _overlapped(one.get(key), other.get(key)) for key in {**one, **other}}
+    if isinstance(one, list) and isinstance(other, list) and one and other:
+        return [_overlapped(one[0], other[0])]
+    return one if other is None else other
+
+
+def laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tree:
+    """``below`` with what ``above`` has in its place, as Helm lays values over each other."""
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = laid_over(merged[key], value) if both else value
+    return merged
 
 
 def leaves(tree: Tree, at: Keys = ()) -> Iterator[tuple[Keys, Any]]:

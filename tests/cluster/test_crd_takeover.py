@@ -100,7 +100,8 @@ def foreign_definitions() -> Iterator[None]:
 
 def install(release: str, *flags: str) -> str:
     """``helm install`` with an operator that cannot start; gives helm's complaint, empty if there is none."""
-    image = ("--set", "image.registry=localhost,image.repository=nothing,image.pullPolicy=Never")
+    parts = ("registry=localhost", "repository=nothing", "pullPolicy=Never")
+    image = [f"--set=operator.image.{part}" for part in parts]
     done = run("helm", "install", release, str(CHART), "--namespace", NAMESPACE, *image, *flags)
     return done.stderr if done.returncode else ""
 

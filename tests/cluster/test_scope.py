@@ -39,8 +39,8 @@ def _image() -> list[str]:
     image = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
     path, _, tag = image.rpartition(":")
     registry, _, repository = path.partition("/")
-    keys = {"image.registry": registry, "image.repository": repository, "image.tag": tag}
-    return [f"--set-string={key}={value}" for key, value in keys.items()]
+    parts = {"registry": registry, "repository": repository, "tag": tag}
+    return [f"--set-string=operator.image.{key}={value}" for key, value in parts.items()]
 
 
 def _install(namespace: str, *watched: str) -> None:

@@ -115,6 +115,18 @@ def operator_process(
 
 
 @contextmanager
+def no_operator() -> Iterator[None]:
+    """Nobody looks after Dask clusters; the chart's Deployment comes back at the end."""
+    kubectl("scale", "deployment", DEPLOYMENT, "-n", NAMESPACE, "--replicas=0")
+    try:
+        eventually("the Deployment's Pod to be gone", lambda: not list_objects(NAMESPACE, "pods", OWN))
+        yield
+    finally:
+        kubectl("scale", "deployment", DEPLOYMENT, "-n", NAMESPACE, "--replicas=1")
+        kubectl("rollout", "status", f"deployment/{DEPLOYMENT}", "-n", NAMESPACE, "--timeout=60s")
+
+
+@contextmanager
 def operator_processes(folder: Path, *names: str) -> Iterator[list[OperatorProcess]]:
     """Several operators as processes instead of the chart's Deployment; the first one leads."""
     with _processes(folder, names, "", {}) as processes:

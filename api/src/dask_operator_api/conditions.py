@@ -16,6 +16,8 @@ class ConditionType(StrEnum):
     """Workers are to go, and cannot without losing results."""
     RESTART_PENDING = "RestartPending"
     """DaskCluster: the scheduler was edited, and the running one has not been replaced yet."""
+    LEGACY_LAYOUT = "LegacyLayout"
+    """DaskCluster: another operator has made it of Deployments, and it has not been moved yet."""
     COMPLETE = "Complete"
     """DaskJob: the program has ended with exit code 0. While it is False, its reason says how far the job is."""
     FAILED = "Failed"
@@ -48,6 +50,8 @@ class Reason(StrEnum):
     ROLLING_OUT = "RollingOut"
     CONTAINER_CREATING = "ContainerCreating"
     SCHEDULER_CHANGED = "SchedulerChanged"
+    MADE_OF_DEPLOYMENTS = "MadeOfDeployments"
+    MOVING = "Moving"
     # jobs
     COMPLETED = "Completed"
     NOT_FAILED = "NotFailed"

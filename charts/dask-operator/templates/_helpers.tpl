@@ -31,47 +31,20 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
 {{/*
-Labels that select the operator's Pods. They never change in the life of a release.
-*/}}
-{{- define "dask-operator.operator.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "dask-operator.name" . | quote }}
-app.kubernetes.io/instance: {{ .Release.Name | quote }}
-app.kubernetes.io/component: operator
-{{- end }}
-
-{{/*
-Labels of the operator's Pods: those of the selector, and operator.podLabels, which cannot replace them.
-*/}}
-{{- define "dask-operator.operator.podLabels" -}}
-{{- $own := include "dask-operator.operator.selectorLabels" . | fromYaml }}
-{{- range $name, $_ := .Values.operator.podLabels }}
-{{- if hasKey $own $name }}
-{{- fail (printf "operator.podLabels: %s is set by the chart, which selects its Pods by it" $name) }}
-{{- end }}
-{{- end }}
-{{- merge $own .Values.operator.podLabels | toYaml }}
-{{- end }}
-
-{{- define "dask-operator.serviceAccountName" -}}
-{{- if .Values.serviceAccount.create }}
-{{- default (include "dask-operator.fullname" .) .Values.serviceAccount.name }}
-{{- else }}
-{{- default "default" .Values.serviceAccount.name }}
-{{- end }}
-{{- end }}
-
-{{/*
 An image reference, from a dict of
+  root          the chart's context
   key           where the image stands in the values, for messages
   image         registry, repository, tag, digest
   defaultTag    optional: the tag where none is set
-A digest wins over a tag.
+A digest wins over a tag. A registry for all images, the chart's or a parent chart's, wins over the image's own.
 */}}
 {{- define "dask-operator.image" -}}
 {{- $image := .image }}
+{{- $global := .root.Values.global | default dict }}
+{{- $registry := .root.Values.imageRegistry | default $global.imageRegistry | default $image.registry }}
 {{- $name := $image.repository }}
-{{- if $image.registry }}
-{{- $name = printf "%s/%s" (trimSuffix "/" $image.registry) $image.repository }}
+{{- if $registry }}
+{{- $name = printf "%s/%s" (trimSuffix "/" $registry) $image.repository }}
 {{- end }}
 {{- $tag := $image.tag | default .defaultTag }}
 {{- if $image.digest }}
@@ -81,4 +54,45 @@ A digest wins over a tag.
 {{- else }}
 {{- fail (printf "%s: set %s.tag or %s.digest" .key .key .key) }}
 {{- end }}
+{{- end }}
+
+{{/*
+Pull secrets, each once, from a dict of `root` and `images`: a parent chart's, the chart's, the images' own. Text of a
+parent chart is a name.
+*/}}
+{{- define "dask-operator.pullSecrets" -}}
+{{- $global := .root.Values.global | default dict }}
+{{- $found := list }}
+{{- $all := concat ($global.imagePullSecrets | default list) .root.Values.imagePullSecrets }}
+{{- range .images }}
+{{- $all = concat $all .pullSecrets }}
+{{- end }}
+{{- range $all }}
+{{- $secret := . }}
+{{- if kindIs "string" $secret }}
+{{- $secret = dict "name" $secret }}
+{{- end }}
+{{- $found = append $found $secret }}
+{{- end }}
+{{- with uniq $found }}
+{{- toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/*
+The default image of Dask Pods.
+*/}}
+{{- define "dask-operator.daskImage" -}}
+{{- include "dask-operator.image" (dict "root" . "key" "dask.image" "image" .Values.dask.image) }}
+{{- end }}
+
+{{/*
+Names of the default pull secrets of Dask Pods, separated by commas.
+*/}}
+{{- define "dask-operator.daskPullSecrets" -}}
+{{- $names := list }}
+{{- range .Values.dask.image.pullSecrets }}
+{{- $names = append $names .name }}
+{{- end }}
+{{- join "," $names }}
 {{- end }}

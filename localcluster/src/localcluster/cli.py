@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from localcluster import cluster, debian, external, families, images, settings, toolchain
+from localcluster import cluster, debian, external, families, images, openapi, settings, toolchain
 from localcluster.shell import LocalClusterError, say
 
 
@@ -13,7 +13,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="localcluster", description=__doc__)
     commands = top.add_subparsers(dest="command", required=True)
-    tools = commands.add_parser("tools", help="build the Go tools, and link them into build/bin")
+    tools = commands.add_parser("tools", help="build the Go tools, and fetch API documents")
     tools.add_argument(
         "families", nargs="*", metavar="FAMILY", help=f"of {', '.join(families.ALL)} (default: all)"
     )
@@ -87,6 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> None:
     if options.command == "tools":
         toolchain.describe(toolchain.ensure(options.families or families.ALL))
+        if not options.families:
+            openapi.ensure()
     elif options.command == "up" and options.context:
         external.use(options.context)
     elif options.command == "up":

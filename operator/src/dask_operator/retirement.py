@@ -11,7 +11,7 @@ from typing import Any
 
 from dask_operator.dask_scheduler import DaskSchedulers
 from dask_operator.errors import SchedulerUnreachable
-from dask_operator.observed import PodView, Roster
+from dask_operator.observed import Activity, PodView, Roster
 from dask_operator.plan.world import Attempt
 from dask_operator.store import Key
 
@@ -102,6 +102,14 @@ class SchedulerDesk:
         line.asking = True
         self._spawn(self._take_roster(scheduler, line))
         return None
+
+    async def activity(self, scheduler: PodView) -> Activity:
+        """What a scheduler, be it another operator's, has to do and to keep: asked at once, and waited for.
+
+        Raises:
+            SchedulerUnreachable: no answer within seconds, or not the answer of a scheduler.
+        """
+        return await self._schedulers.activity(scheduler.ip, scheduler.http_port, ())
 
     def in_flight(self, scheduler: PodView | None, pods: Iterable[PodView]) -> frozenset[str]:
         """uids of those Pods whose workers the scheduler, in its present life, is retiring right now."""

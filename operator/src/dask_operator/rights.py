@@ -43,6 +43,7 @@ NEEDED: tuple[Right, ...] = (
     *_rights("", "services", "get list watch create patch"),
     *_rights("policy", "poddisruptionbudgets", "get list watch create delete"),
     *_rights("", "events", "list create patch"),
+    *_rights("apps", "deployments", "list delete"),
 )
 """In every namespace that the operator looks after; see :func:`needed`."""
 

@@ -19,6 +19,9 @@ class Settings:
     default_image: str = "ghcr.io/dask/dask:2026.8.0-py3.11"
     """Image of schedulers and workers whose template names none (``dask.image``)."""
 
+    default_pull_secrets: tuple[str, ...] = ()
+    """Pull secrets of schedulers and workers whose template names none (``dask.image.pullSecrets``)."""
+
     http_port: int = 8080
     """Port of /healthz and /readyz."""
 
@@ -77,6 +80,7 @@ class Settings:
         env = os.environ if environment is None else environment
         return cls(
             default_image=env.get(f"{PREFIX}DEFAULT_IMAGE") or cls.default_image,
+            default_pull_secrets=_names(env, "DEFAULT_PULL_SECRETS"),
             http_port=int(_number(env, "HTTP_PORT", cls.http_port, 1)),
             log_level=_choice(env, "LOG_LEVEL", cls.log_level, ("debug", "info", "warning", "error")),
             log_format=_choice(env, "LOG_FORMAT", cls.log_format, ("console", "json")),

@@ -311,7 +311,11 @@ def test_the_worker_pod_of_the_tiny_spec() -> None:
                 {
                     "name": "worker",
                     "image": "image:1",
-                    "args": ["dask", "worker", "--name", "$(DASK_WORKER_NAME)"],
+                    "args": [
+                        *("dask", "worker", "--name", "$(DASK_WORKER_NAME)"),
+                        *("--dashboard-address", ":8788"),
+                    ],
+                    "ports": [{"name": "http-dashboard", "containerPort": 8788, "protocol": "TCP"}],
                     "env": [
                         {"name": "DASK_WORKER_NAME", "value": name},
                         {"name": "DASK_SCHEDULER_ADDRESS", "value": "tcp://c-scheduler.ns.svc:8786"},
@@ -321,6 +325,19 @@ def test_the_worker_pod_of_the_tiny_spec() -> None:
             ],
         },
     }
+
+
+def test_pull_secrets_of_the_install_are_for_pods_whose_template_names_none() -> None:
+    named = {"imagePullSecrets": [{"name": "mine"}]}
+    for template, wanted in (
+        (named, ["mine"]),
+        ({}, ["one", "two"]),
+        ({"imagePullSecrets": []}, ["one", "two"]),
+    ):
+        of = cluster(spec={"scheduler": {"spec": template}})
+        worker = worker_pod(of, group(worker={"spec": template}), Image("i", ""), 1, ("one", "two"))
+        for pod in (worker, scheduler_pod(of, "i", ("one", "two"))):
+            assert [secret["name"] for secret in pod["spec"]["imagePullSecrets"]] == wanted
 
 
 def test_the_scheduler_pod_of_the_tiny_spec() -> None:

@@ -26,6 +26,11 @@ def test_a_value_is_used_or_refused_with_the_name_of_its_variable(name: str, val
     assert PREFIX + name in _problem({PREFIX + name: value}, otherwise=PREFIX + name)
 
 
+def test_pull_secrets_are_a_list_of_names() -> None:
+    found = Settings.from_environment({"DASK_OPERATOR_DEFAULT_PULL_SECRETS": "two, one,"})
+    assert found.default_pull_secrets == ("one", "two")
+
+
 def _problem(environment: dict[str, str], otherwise: str) -> str:
     try:
         Settings.from_environment(environment)

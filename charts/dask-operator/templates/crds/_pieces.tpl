@@ -210,7 +210,7 @@ properties:
     type: integer
     format: int32
     minimum: 0
-    default: 0
+    default: {{ int64 .Values.dask.idleTimeout }}
     description: Seconds without work after which the cluster is deleted. 0 keeps it.
   scheduler:
     {{- include "dask-operator.crd.scheduler" . | nindent 4 }}

@@ -1,9 +1,7 @@
 {{/*
-The operator's environment: what the chart sets, then operator.extraEnv. A name given twice is refused
-here, because the API server would refuse it with less to say.
+The operator's environment.
 */}}
 {{- define "dask-operator.operator.env" -}}
-{{- $daskImage := include "dask-operator.image" (dict "key" "dask.image" "image" .Values.dask.image) }}
 {{- $env := list
   (dict "name" "POD_NAME" "valueFrom" (dict "fieldRef" (dict "fieldPath" "metadata.name")))
   (dict "name" "POD_UID" "valueFrom" (dict "fieldRef" (dict "fieldPath" "metadata.uid")))
@@ -13,8 +11,9 @@ here, because the API server would refuse it with less to say.
   (dict "name" "DASK_OPERATOR_HTTP_PORT" "value" (include "dask-operator.operator.port" .))
   (dict "name" "DASK_OPERATOR_LOG_LEVEL" "value" .Values.operator.logLevel)
   (dict "name" "DASK_OPERATOR_LOG_FORMAT" "value" .Values.operator.logFormat)
-  (dict "name" "DASK_OPERATOR_DEFAULT_IMAGE" "value" $daskImage)
+  (dict "name" "DASK_OPERATOR_DEFAULT_IMAGE" "value" (include "dask-operator.daskImage" .))
   (dict "name" "DASK_OPERATOR_AUTOSCALING" "value" (.Values.autoscaler.enabled | toString))
+  (dict "name" "DASK_OPERATOR_DEFAULT_PULL_SECRETS" "value" (include "dask-operator.daskPullSecrets" .))
   (dict "name" "DASK_OPERATOR_DISRUPTION_BUDGET" "value" (.Values.dask.scheduler.disruptionBudget | toString))
   (dict "name" "DASK_OPERATOR_PLUGINS_MUST_LOAD" "value" (.Values.operator.plugins.mustLoad | toString))
   (dict "name" "DASK_OPERATOR_PLUGINS_UNLABELLED" "value" (join "," .Values.operator.plugins.unlabelled))
@@ -23,17 +22,7 @@ here, because the API server would refuse it with less to say.
   (dict "name" "DASK_OPERATOR_POD_CREATES" "value" (.Values.operator.parallelCreates | int64 | toString))
   (dict "name" "DASK_OPERATOR_CALLS_PER_SECOND" "value" (.Values.operator.callsPerSecond | int64 | toString))
 }}
-{{- $seen := dict }}
-{{- range $env }}
-{{- $_ := set $seen .name true }}
-{{- end }}
-{{- range .Values.operator.extraEnv }}
-{{- if hasKey $seen .name }}
-{{- fail (printf "operator.extraEnv: %s is set already, by the chart or earlier in the list" .name) }}
-{{- end }}
-{{- $_ := set $seen .name true }}
-{{- end }}
-{{- concat $env .Values.operator.extraEnv | toYaml }}
+{{- toYaml $env }}
 {{- end }}
 
 {{/*

@@ -50,6 +50,10 @@ What the operator does in a namespace that it looks after.
 - apiGroups: [""]
   resources: [events]
   verbs: [list, create, patch]
+# Of clusters that the operator of dask-kubernetes has made: left alone until they are idle.
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [list, delete]
 {{- with .Values.operator.extraRules }}
 # For plugins.
 {{ toYaml . }}
@@ -72,15 +76,56 @@ kubernetes.dask.org
 {{- end }}
 
 {{/*
-Name of cluster-scoped objects: those of another release of the same name, in another namespace, are others.
+Which releases look after some namespaces: the claims of that name, and nothing else.
 */}}
-{{- define "dask-operator.clusterName" -}}
-{{- printf "%s:%s" .Release.Namespace (include "dask-operator.fullname" .) }}
+{{- define "dask-operator.claims.rule" -}}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [{{ include "dask-operator.claim" . }}]
+  verbs: [list]
 {{- end }}
 
-{{- define "dask-operator.operator.subjects" -}}
+{{/*
+What the operator does in the release's own namespace.
+*/}}
+{{- define "dask-operator.operator.leaseRules" -}}
+{{- include "dask-operator.lease.rule" (include "dask-operator.fullname" .) }}
+{{- if not .Values.watchNamespaces }}
+{{ include "dask-operator.claim.rule" . }}
+{{- end }}
+{{- end }}
+
+{{/*
+Tells every operator that this one looks after all namespaces. It allows nothing: there is no such resource. But any
+service account finds the rule among its own, without a right to read anything.
+*/}}
+{{- define "dask-operator.operator.marker" -}}
+{{- $me := dict "root" . "component" "operator" }}
+{{- $name := printf "%s:scope" (include "dask-operator.component.clusterName" $me) -}}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: {{ $name | quote }}
+  labels:
+    {{- include "dask-operator.component.labels" $me | nindent 4 }}
+rules:
+  - apiGroups: [kubernetes.dask.org]
+    resources: [allnamespaces]
+    resourceNames: [{{ printf "%s/%s" .Release.Namespace (include "dask-operator.fullname" .) | quote }}]
+    verbs: [lookedafterby]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: {{ $name | quote }}
+  labels:
+    {{- include "dask-operator.component.labels" $me | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: {{ $name | quote }}
 subjects:
-  - kind: ServiceAccount
-    name: {{ include "dask-operator.serviceAccountName" . | quote }}
-    namespace: {{ .Release.Namespace | quote }}
+  - apiGroup: rbac.authorization.k8s.io
+    kind: Group
+    name: system:serviceaccounts
 {{- end }}

@@ -30,11 +30,11 @@ def container_name(template: Manifest, component: str) -> str:
     return str(dask_container(template, component).get("name") or component)
 
 
-def filled(template: Manifest, defaults: ContainerDefaults) -> Manifest:
+def filled(template: Manifest, defaults: ContainerDefaults, pull_secrets: Sequence[str] = ()) -> Manifest:
     """The PodSpec of a scheduler or worker: the user's template with the gaps filled.
 
     A ``restartPolicy`` of Always is run as OnFailure, since a worker that was retired, or a scheduler that was
-    shut down, exits 0 and must stay down.
+    shut down, exits 0 and must stay down. ``pull_secrets`` are for templates that name none.
     """
     spec = copy.deepcopy(template)
     containers = items(spec, "containers") or [{"name": defaults.name}]
@@ -42,6 +42,8 @@ def filled(template: Manifest, defaults: ContainerDefaults) -> Manifest:
     spec["containers"] = [_container(c, defaults) if c is target or c == target else c for c in containers]
     if spec.get("restartPolicy") in (None, "", "Always"):
         spec["restartPolicy"] = "OnFailure"
+    if pull_secrets and not spec.get("imagePullSecrets"):
+        spec["imagePullSecrets"] = [{"name": name} for name in pull_secrets]
     return spec
 
 

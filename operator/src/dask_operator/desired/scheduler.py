@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Sequence
 
 from dask_operator_api import labels, names
 from dask_operator_api.manifests import Manifest
@@ -67,8 +68,8 @@ def scheduler_metadata(cluster: ClusterView) -> HandedDown:
     return HandedDown.of(protection, inherited(cluster.metadata), cluster.spec.scheduler.metadata)
 
 
-def scheduler_pod(cluster: ClusterView, image: str) -> Manifest:
-    """The scheduler Pod. ``image`` is used where the template names none."""
+def scheduler_pod(cluster: ClusterView, image: str, pull_secrets: Sequence[str] = ()) -> Manifest:
+    """The scheduler Pod. ``image`` and ``pull_secrets`` are used where the template names none."""
     spec = cluster.spec.scheduler
     fixed = Metadata(
         labels={**scheduler_labels(cluster), labels.CLUSTER_UID: cluster.uid},
@@ -97,7 +98,7 @@ def scheduler_pod(cluster: ClusterView, image: str) -> Manifest:
             **scheduler_metadata(cluster).with_fixed(fixed),
             "ownerReferences": [owner_reference(cluster)],
         },
-        "spec": filled(spec.pod, defaults),
+        "spec": filled(spec.pod, defaults, pull_secrets),
     }
 
 

@@ -1,5 +1,7 @@
 """The worker Pods of a group."""
 
+from collections.abc import Sequence
+
 from dask_operator_api import labels, names
 from dask_operator_api.manifests import Manifest
 from dask_operator_api.specs import Metadata, WorkerSpec
@@ -11,12 +13,16 @@ from dask_operator.desired.owner import owner_reference
 from dask_operator.desired.podspec import ContainerDefaults, container_name, filled
 from dask_operator.desired.scheduler import COMM_PORT
 from dask_operator.observed import ClusterView, GroupView
+from dask_operator.observed.pods import DASHBOARD_PORT_NAME
 
 TERMINATION_GRACE_SECONDS = 60
 DRAIN_HOOK_SECONDS = 50
 """Less than the grace period: the container is told to end, and ends well, even if nobody retires the worker."""
 
 SHORTEST_HOOK_SECONDS = 5
+
+DASHBOARD_PORT = 8788
+"""A number that is known, for Prometheus: by itself a worker takes any. Not the scheduler's."""
 
 
 def worker_digest(worker: WorkerSpec, cluster_image: str) -> str:
@@ -34,8 +40,13 @@ def worker_metadata(group: GroupView) -> HandedDown:
     return HandedDown.of(inherited(group.metadata), group.spec.worker.metadata)
 
 
-def worker_pod(cluster: ClusterView, group: GroupView, image: Image, index: int) -> Manifest:
-    """Worker number ``index`` of ``group``. ``image`` is used where neither group nor template names one."""
+def worker_pod(
+    cluster: ClusterView, group: GroupView, image: Image, index: int, pull_secrets: Sequence[str] = ()
+) -> Manifest:
+    """Worker number ``index`` of ``group``.
+
+    ``image`` is used where neither group nor template names one, and so are ``pull_secrets``.
+    """
     worker = group.spec.worker
     name = names.worker_pod_name(group.name, group.uid, index)
     fixed = Metadata(
@@ -60,27 +71,30 @@ def worker_pod(cluster: ClusterView, group: GroupView, image: Image, index: int)
             **worker_metadata(group).with_fixed(fixed),
             "ownerReferences": [owner_reference(group)],
         },
-        "spec": _spec(cluster, worker, image.name, name),
+        "spec": _spec(cluster, worker, image.name, name, pull_secrets),
     }
 
 
-def _spec(cluster: ClusterView, worker: WorkerSpec, image: str, name: str) -> Manifest:
+def _spec(
+    cluster: ClusterView, worker: WorkerSpec, image: str, name: str, pull_secrets: Sequence[str]
+) -> Manifest:
     address = f"tcp://{names.scheduler_host(cluster.name, cluster.namespace)}:{COMM_PORT}"
     written = worker.pod.get("terminationGracePeriodSeconds")
     grace = TERMINATION_GRACE_SECONDS if written is None else int(written)
     defaults = ContainerDefaults(
         name=labels.WORKER,
         image=worker.image or image,
-        args=("dask", "worker", "--name", "$(DASK_WORKER_NAME)"),
+        args=("dask", "worker", "--name", "$(DASK_WORKER_NAME)", "--dashboard-address", f":{DASHBOARD_PORT}"),
         resources=worker.resources,
         user_env=worker.env,
         own_env=(
             {"name": "DASK_WORKER_NAME", "value": name},
             {"name": "DASK_SCHEDULER_ADDRESS", "value": address},
         ),
+        ports=({"name": DASHBOARD_PORT_NAME, "containerPort": DASHBOARD_PORT, "protocol": "TCP"},),
         lifecycle=_drain_hook(grace),
     )
-    return {"terminationGracePeriodSeconds": grace, **filled(worker.pod, defaults)}
+    return {"terminationGracePeriodSeconds": grace, **filled(worker.pod, defaults, pull_secrets)}
 
 
 def _drain_hook(grace: int) -> Manifest | None:

@@ -40,6 +40,13 @@ class ServiceView(ObjectView):
 
 
 @dataclass(frozen=True)
+class DeploymentView(ObjectView):
+    """A Deployment that another operator has made for a scheduler or a worker."""
+
+    component: str
+
+
+@dataclass(frozen=True)
 class BudgetView(ObjectView):
     """A PodDisruptionBudget of a scheduler."""
 
@@ -137,6 +144,15 @@ def service_view(body: Manifest) -> ServiceView:
         cluster=meta.labels.get(labels.CLUSTER_NAME, ""),
         digest=meta.annotations.get(labels.TEMPLATE_DIGEST, ""),
         handed_down=meta.annotations.get(labels.HANDED_DOWN, ""),
+    )
+
+
+def deployment_view(body: Manifest) -> DeploymentView:
+    """Read a Deployment."""
+    meta = Metadata.parse(section(body, "metadata"))
+    return DeploymentView(
+        **base_fields(body),  # type: ignore[arg-type]
+        component=meta.labels.get(labels.COMPONENT, ""),
     )
 
 

@@ -59,7 +59,7 @@ def plan_cluster(seen: ClusterObserved, defaults: Defaults) -> ClusterPlan:
         default = default_image(seen.cluster, defaults.image)
         return ClusterPlan(image=image.name, default_image=default, acts=(end,))
     leaving = _leaving(seen)
-    scheduler = plan_scheduler(seen, image.name)
+    scheduler = plan_scheduler(seen, image.name, defaults.pull_secrets)
     forced, later = overdue(_ours(seen), seen.wall)
     return ClusterPlan(
         image=image.name,

@@ -27,6 +27,8 @@ class Defaults:
     image: str
     disruption_budget: bool = False
     """Whether a scheduler gets a PodDisruptionBudget."""
+    pull_secrets: tuple[str, ...] = ()
+    """For Pods whose template names none."""
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ class SchedulerPlan:
     again: float | None = None
 
 
-def plan_scheduler(seen: ClusterObserved, image: str) -> SchedulerPlan:
+def plan_scheduler(seen: ClusterObserved, image: str, pull_secrets: Sequence[str] = ()) -> SchedulerPlan:
     """Decide about the scheduler Pod of a cluster that is not being deleted."""
     losses, lost = _losses(seen)
     pod = seen.scheduler
@@ -49,7 +49,8 @@ def plan_scheduler(seen: ClusterObserved, image: str) -> SchedulerPlan:
         wait = backoff.delay(losses, seen.wall)
         if wait > 0:
             return SchedulerPlan((), losses, lost, wait=wait, again=wait)
-        act = Create("Pod", scheduler_pod(seen.cluster, image)) if pod is None else _ended(pod)
+        body = scheduler_pod(seen.cluster, image, pull_secrets)
+        act = Create("Pod", body) if pod is None else _ended(pod)
         return SchedulerPlan((act,), losses, lost)
     return _edited(seen, pod, losses, lost)
 

@@ -14,6 +14,7 @@ from dask_operator.reconcile.acts import carry_out
 from dask_operator.reconcile.asking import last_lines, stuck
 from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry, names_of
 from dask_operator.reconcile.gone import clear_away
+from dask_operator.reconcile.legacy import leave_alone
 from dask_operator.reconcile.living import is_living
 from dask_operator.reconcile.pulse import next_look
 from dask_operator.reconcile.refusals import Waiting
@@ -40,6 +41,9 @@ async def reconcile_cluster(context: Context, key: Key) -> float | None:
         if cluster is None or cluster.deleting or not context.has_good_name(cluster):
             return later
         look = await next_look(context, key, cluster)
+        legacy = await leave_alone(context, key, cluster)
+        if legacy is not None:
+            return sooner(later, look, legacy)
         return sooner(later, look, await _pass(context, key, _observe(context, cluster)))
     except NotFound:
         return GONE_SECONDS

@@ -16,6 +16,7 @@ from dask_operator.kube import Kube
 from dask_operator.observed import ObjectView, PodView, Roster
 from dask_operator.plan.cluster_world import Defaults
 from dask_operator.plan.leftovers import Leftover
+from dask_operator.plan.legacy import Asked
 from dask_operator.plan.pulse import Pulse
 from dask_operator.reconcile.refusals import Refusals
 from dask_operator.recorder import Recorder
@@ -59,6 +60,8 @@ class Context:
     """Clusters of whose name earlier ones have Pods that are about to go → since when (monotonic seconds)."""
     pulses: dict[Key, Pulse] = field(default_factory=dict)
     """Clusters → what is known of their clients, where those have asked to be missed."""
+    legacy: dict[str, tuple[float, Asked]] = field(default_factory=dict)
+    """Pod uid of another operator's scheduler → when (monotonic seconds) it was asked, and what it said."""
     refusals: Refusals = field(init=False)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     _words: dict[str, tuple[float, str]] = field(default_factory=dict)
@@ -71,7 +74,8 @@ class Context:
     @property
     def defaults(self) -> Defaults:
         """What the install chooses for clusters that are silent about it."""
-        return Defaults(self.settings.default_image, self.settings.disruption_budget)
+        chosen = self.settings
+        return Defaults(chosen.default_image, chosen.disruption_budget, chosen.default_pull_secrets)
 
     def refuse(
         self,

@@ -193,7 +193,7 @@ async def _create(
 async def _create_worker(context: Context, cluster: ClusterView, seen: GroupObserved, index: int) -> None:
     group = seen.group
     image = image_in_force(cluster, seen.scheduler, context.settings.default_image)
-    body = worker_pod(cluster, group, image, index)
+    body = worker_pod(cluster, group, image, index, context.settings.default_pull_secrets)
     try:
         answer = await context.kube.create("Pod", body)
     except Uncertain:

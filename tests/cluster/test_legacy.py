@@ -1,0 +1,182 @@
+"""Clusters that the operator of dask-kubernetes has made: left alone, then moved, and never run twice."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.support.dask import condition, dask_client, dask_cluster, fake_worker_pods, names, on_workers
+from tests.support.kubectl import ROOT, Tree, apply, eventually, get, kubectl, list_objects
+from tests.support.namespaces import WATCHED
+from tests.support.operator_process import no_operator
+from tests.support.releases import TAKE, instead_of_the_release, namespaces, run, uninstall, upgrade
+
+pytestmark = pytest.mark.alone
+
+SITE = ROOT / "build" / "incumbent" / "lib"
+MARK = "kopf.zalando.org/last-handled-configuration"
+FINALIZER = "kopf.zalando.org/KopfFinalizerMarker"
+OF_SCHEDULER = "dask.org/cluster-name=theirs,dask.org/component=scheduler"
+
+
+def _deployment(name: str, component: str, owner: Tree, labels: Tree) -> Tree:
+    """A Deployment as that operator makes one, of a Pod that runs nothing."""
+    told = {"dask.org/cluster-name": "theirs", "dask.org/component": component, **labels}
+    reference = {key: owner["metadata"][key] for key in ("name", "uid")}
+    reference |= {"apiVersion": owner["apiVersion"], "kind": owner["kind"], "controller": True}
+    container = {"name": component, "image": "localhost/dask:dev"}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "labels": told, "ownerReferences": [reference]},
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": told},
+            "template": {
+                "metadata": {"labels": told},
+                "spec": {**fake_worker_pods(), "containers": [container]},
+            },
+        },
+    }
+
+
+def _made_by_another(namespace: str) -> None:
+    """A DaskCluster with a scheduler and a worker that are Deployments."""
+    cluster = dask_cluster(
+        "theirs", 1, worker={"spec": fake_worker_pods()}, scheduler={"spec": fake_worker_pods()}
+    )
+    cluster["metadata"] |= {"annotations": {MARK: "{}"}, "finalizers": [FINALIZER]}
+    apply(namespace, cluster)
+    status = '{"status": {"phase": "Running"}}'
+    kubectl(
+        *("patch", "daskcluster", "theirs", "-n", namespace),
+        *("--subresource=status", "--type=merge", "-p", status),
+    )
+    owner = get(namespace, "daskcluster", "theirs")
+    assert owner is not None
+    worker = {"dask.org/workergroup-name": "theirs-default"}
+    apply(
+        namespace,
+        _deployment("theirs-scheduler", "scheduler", owner, {}),
+        _deployment("theirs-default-worker-0a1b2c3d4e", "worker", owner, worker),
+    )
+
+
+def _layout(namespace: str, reason: str) -> Tree | None:
+    held = condition(get(namespace, "daskcluster", "theirs"), "LegacyLayout")
+    return held if held.get("reason") == reason else None
+
+
+def test_another_operator_s_cluster_is_left_alone_until_an_annotation_asks(namespace: str) -> None:
+    with no_operator():
+        _made_by_another(namespace)
+        eventually("its scheduler's Pod", lambda: list_objects(namespace, "pods", OF_SCHEDULER), 60)
+        before = names(list_objects(namespace, "pods"))
+    held = eventually("the condition", lambda: _layout(namespace, "MadeOfDeployments"), 60)
+    assert "left as they are" in held["message"]
+    assert "kubernetes.dask.org/restart" in held["message"]
+    assert names(list_objects(namespace, "pods")) == before
+    assert names(list_objects(namespace, "deployments")) == {
+        "theirs-scheduler",
+        "theirs-default-worker-0a1b2c3d4e",
+    }
+
+    def finalizers() -> list[str]:
+        return list((get(namespace, "daskcluster", "theirs") or {})["metadata"].get("finalizers", []))
+
+    eventually("the finalizer to be taken off", lambda: not finalizers(), 30)
+    kubectl("annotate", "daskcluster", "theirs", "-n", namespace, "kubernetes.dask.org/restart=now")
+    eventually("our own scheduler", lambda: get(namespace, "pod", "theirs-scheduler"), 60)
+    assert list_objects(namespace, "deployments") == []
+    assert names(list_objects(namespace, "pods")) & before == set()
+    eventually(
+        "no condition any more",
+        lambda: not condition(get(namespace, "daskcluster", "theirs"), "LegacyLayout"),
+    )
+
+
+# -- the real one
+
+
+@contextmanager
+def _incumbent_release(place: str) -> Iterator[None]:
+    """That operator's own chart, as it comes with its wheel."""
+    (chart,) = SITE.glob(
+        "python3.*/site-packages/dask_kubernetes/operator/deployment/helm/dask-kubernetes-operator"
+    )
+    image = (ROOT / "build" / "image-incumbent-operator").read_text().strip()
+    name, _, tag = image.rpartition(":")
+    values = (
+        f"--set=image.name={name}",
+        f"--set-string=image.tag={tag}",
+        "--set=image.pullPolicy=IfNotPresent",
+    )
+    wait = ("--skip-crds", "--wait", "--timeout=180s")
+    run("helm", "install", "theirs", chart, f"--namespace={place}", *wait, *values)
+    try:
+        yield
+    finally:
+        uninstall("theirs", place)
+
+
+@on_workers
+def _slow(number: int) -> int:
+    import time
+
+    time.sleep(0.5)
+    return number
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(WATCHED), reason="that operator looks after all namespaces")
+def test_a_computing_cluster_of_the_incumbent_goes_on_and_is_moved_when_it_is_idle(namespace: str) -> None:
+    place = f"legacy-{secrets.token_hex(3)}"
+    container = {"image": "localhost/dask-tests:dev", "args": ["dask-scheduler"], "name": "scheduler"}
+    worker = {**container, "name": "worker", "args": ["dask-worker", "--name", "$(DASK_WORKER_NAME)"]}
+    cluster = dask_cluster(
+        "theirs", 2, worker={"spec": {"containers": [worker]}}, scheduler=_their_scheduler(container)
+    )
+    with instead_of_the_release(), namespaces(place):
+        with _incumbent_release(place):
+            apply(namespace, cluster)
+            eventually("their workers", lambda: _ready_workers(namespace) == 2, 180)
+            before = names(list_objects(namespace, "pods"))
+        upgrade("dask", place, *TAKE)
+        with dask_client(namespace, "theirs") as client:
+            work = client.map(_slow, range(60))
+            eventually("the condition", lambda: _layout(namespace, "MadeOfDeployments"), 90)
+            assert client.gather(work) == list(range(60))
+            assert names(list_objects(namespace, "pods")) == before
+            assert len(list_objects(namespace, "pods", OF_SCHEDULER)) == 1
+            del work
+        eventually("our own scheduler", lambda: get(namespace, "pod", "theirs-scheduler"), 180)
+        assert list_objects(namespace, "deployments") == []
+        eventually("our own workers", lambda: _ready_workers(namespace) == 2, 120)
+        assert "finalizers" not in (get(namespace, "daskcluster", "theirs") or {})["metadata"]
+        uninstall("dask", place)
+
+
+def _their_scheduler(container: Tree) -> Tree:
+    ports = [
+        {"name": "tcp-comm", "containerPort": 8786, "protocol": "TCP"},
+        {"name": "http-dashboard", "containerPort": 8787, "protocol": "TCP"},
+    ]
+    selector = {"dask.org/cluster-name": "theirs", "dask.org/component": "scheduler"}
+    services = [{"name": p["name"], "port": p["containerPort"], "targetPort": p["name"]} for p in ports]
+    return {
+        "spec": {"containers": [{**container, "ports": ports}]},
+        "service": {"type": "ClusterIP", "selector": selector, "ports": services},
+    }
+
+
+def _ready_workers(namespace: str) -> int:
+    pods = list_objects(namespace, "pods", "dask.org/cluster-name=theirs,dask.org/component=worker")
+    ready = [
+        pod
+        for pod in pods
+        for entry in pod["status"].get("conditions", [])
+        if (entry["type"], entry["status"]) == ("Ready", "True")
+        and "deletionTimestamp" not in pod["metadata"]
+    ]
+    return len(ready)
