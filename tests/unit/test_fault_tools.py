@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.api_calls import Point, identify
-from tests.support.exactness import Wanted, wrong
+from tests.support.exactness import Wanted, late, wrong
 from tests.support.faults import Fault, faults_of
 from tests.support.worlds import World
 
@@ -73,13 +73,16 @@ def test_a_read_is_never_answered_409_and_has_no_effect_to_be_unsure_of() -> Non
     assert set(faults_of(Point("delete", "pods", "p"))) == set(Fault)
 
 
-def _worker(name: str, index: int, group_uid: str, uid: str) -> dict[str, Any]:
+def _worker(name: str, index: int, group_uid: str, uid: str, version: int = 7) -> dict[str, Any]:
     return {
         "metadata": {
             "name": name,
             "uid": uid,
-            "resourceVersion": "7",
-            "labels": {"dask.org/workergroup-name": "life-default"},
+            "resourceVersion": str(version),
+            "labels": {
+                "dask.org/workergroup-name": "life-default",
+                "kubernetes.dask.org/cluster-uid": "c",
+            },
             "annotations": {"kubernetes.dask.org/worker-index": str(index)},
             "ownerReferences": [{"uid": group_uid, "controller": True}],
         },
@@ -106,3 +109,13 @@ def test_what_is_gone_is_still_remembered_as_made() -> None:
     world.saw("pods", "DELETED", pod)
     assert wrong(world, None) == []
     assert [made.index for made in world.made.values()] == [1]
+
+
+def test_late_is_a_worker_that_was_made_after_the_end_of_its_own_cluster() -> None:
+    world = World()
+    for uid, version in (("another", 3), ("c", 8)):
+        gone = {"metadata": {"name": "life", "uid": uid, "resourceVersion": str(version)}}
+        world.saw("daskclusters", "DELETED", gone)
+    world.saw("pods", "ADDED", _worker("in-time", 1, "g", "1", version=7))
+    world.saw("pods", "ADDED", _worker("late", 2, "g", "2", version=9))
+    assert late(world) == ["late was created after its cluster was gone"]
