@@ -34,6 +34,8 @@ async def clear_away(context: Context, key: Key, living: str) -> float | None:
     The calls that delete many take seconds and are made in the background. Gives the seconds after which to look
     again, or None.
     """
+    if key in context.clearing:  # hundreds of Pods tell of their end meanwhile
+        return LEFT_SECONDS
     foreign = [
         pod for pod in context.store.pods_of(key.namespace, key.name) if pod.cluster_uid not in ("", living)
     ]
