@@ -101,9 +101,7 @@ class PortForward:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """A connection's task is over, or was cancelled before it began."""
-        writer = self._connections.pop(task)
-        if not writer.is_closing():
-            writer.transport.abort()
+        self._connections.pop(task).transport.abort()  # one that is closed already is not touched by that
         if not task.cancelled() and (error := task.exception()) is not None:
             asyncio.get_running_loop().call_exception_handler({"message": "port-forward", "exception": error})
 
@@ -121,6 +119,8 @@ class PortForward:
         finally:
             writer.close()
             await stream.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()  # the near side may still have to read what was sent to it
 
 
 async def relay(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -196,3 +197,22 @@ def test_a_closed_half_is_given_the_time_that_container_runtimes_give_it() -> No
 async def test_a_local_port_that_is_taken_is_told_by_its_number(pod: Pod) -> None:
     with pytest.raises(ForwardFailed, match=str(pod.port)):
         await PortForward(pod.dial).open({1: pod.port})
+
+
+async def test_what_nobody_reads_keeps_no_connection_open_at_the_end(pod: Pod) -> None:
+    flooding = asyncio.Event()
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        flooding.set()
+        await send(writer, BIG)
+
+    pod.behave = flood
+    with socket.create_connection((HOST, pod.port)):
+        await flooding.wait()
+        [(carrying, writer)] = pod.forward._connections.items()
+        await asyncio.wait({carrying}, timeout=0.3)
+        assert writer.transport.get_write_buffer_size() > 0
+        carrying.cancel()
+        await asyncio.gather(carrying, return_exceptions=True)
+        await asyncio.sleep(0)
+        assert writer.transport.get_write_buffer_size() == 0
