@@ -17,6 +17,9 @@ COMM_PORT = 8786
 DASHBOARD_PORT = 8787
 DIRECT_SECONDS = 2.0
 """How long an address may take to answer before another way is tried."""
+BALANCED_SECONDS = 10.0
+"""The same for a load balancer: one that has just got its address carries nothing for some seconds."""
+RETRY_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,8 @@ async def _exposed(kube: Kube, body: Manifest, patience: float) -> Endpoints | N
     if found is None:
         return None
     host, port, dashboard = found
-    return Endpoints(f"tcp://{host}:{port}", host, dashboard) if await answers(host, port) else None
+    reached = await answers(host, port, BALANCED_SECONDS if kind == "LoadBalancer" else 0.0)
+    return Endpoints(f"tcp://{host}:{port}", host, dashboard) if reached else None
 
 
 async def _load_balancer(kube: Kube, body: Manifest, patience: float) -> tuple[str, int, int] | None:
@@ -95,7 +99,7 @@ async def _load_balancer(kube: Kube, body: Manifest, patience: float) -> tuple[s
             return str(host), ports.get("tcp-comm", COMM_PORT), ports.get("http-dashboard", DASHBOARD_PORT)
         if time.monotonic() >= deadline:
             return None
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(RETRY_SECONDS)
 
 
 async def _node_port(kube: Kube, body: Manifest) -> tuple[str, int, int] | None:
@@ -121,8 +125,17 @@ def _ports(service: Manifest, key: str) -> dict[str, int]:
     }
 
 
-async def answers(host: str, port: int) -> bool:
-    """Whether a TCP connection can be made."""
+async def answers(host: str, port: int, patience: float = 0.0) -> bool:
+    """Whether a TCP connection can be made; tried again for ``patience`` seconds."""
+    deadline = time.monotonic() + patience
+    while not await _answers(host, port):
+        if time.monotonic() >= deadline:
+            return False
+        await asyncio.sleep(RETRY_SECONDS)
+    return True
+
+
+async def _answers(host: str, port: int) -> bool:
     try:
         async with asyncio.timeout(DIRECT_SECONDS):
             _, writer = await asyncio.open_connection(host, port)
