@@ -20,6 +20,7 @@ from tests.support.operator_process import (
     NAMESPACE,
     OperatorProcess,
     lease_holder,
+    operator_pods,
     operator_processes,
 )
 from tests.support.outage import (
@@ -65,7 +66,7 @@ def _operator_pods() -> dict[str, int]:
     """The operator's Pods, and how often their containers were started again."""
     return {
         pod["metadata"]["name"]: sum(c["restartCount"] for c in pod["status"].get("containerStatuses", []))
-        for pod in list_objects(NAMESPACE, "pods")
+        for pod in operator_pods()
     }
 
 
@@ -119,7 +120,7 @@ def test_a_blackhole_between_operator_and_api_server_is_a_pause_and_nothing_else
     apply(namespace, _cluster("before", 2))
     eventually("the first cluster to be complete", lambda: _complete(namespace, "before", 2), 180)
     started = _operator_pods()
-    [pod] = list_objects(NAMESPACE, "pods")
+    [pod] = operator_pods()
     with blackholed(pod["status"]["podIP"], seconds):
         _reconciles_within(namespace, "after", 60)
         kubectl("scale", "-n", namespace, "daskcluster", "before", "--replicas=3")

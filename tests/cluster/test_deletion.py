@@ -9,6 +9,7 @@ import pytest
 from tests.support.dask import dask_cluster, fake_worker_pods, names, wait_connected, worker_group, workers
 from tests.support.kubectl import Tree, apply, eventually, get, kubectl, list_objects
 from tests.support.namespaces import WATCHED
+from tests.support.operator_process import operator_pods
 
 FAKE = {"spec": fake_worker_pods(), "drainTimeoutSeconds": 0}
 FAKE_SCHEDULER = {"spec": fake_worker_pods()}
@@ -101,7 +102,7 @@ def test_a_namespace_with_clusters_in_it_goes_within_a_minute(namespace: str, op
     eventually("the fakes", lambda: _running(namespace, "dask.org/cluster-name=fakes") == 26, 60)
     if operator == "gone":
         kubectl("scale", *OPERATOR, "--replicas=0")
-        eventually("the operator to be gone", lambda: not list_objects("dask-operator", "pods"), 60)
+        eventually("the operator to be gone", lambda: not operator_pods(), 60)
     try:
         started = time.monotonic()
         kubectl("delete", "namespace", namespace, "--timeout=60s")

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from .kubectl import eventually, get, kubectl, list_objects
+from .kubectl import Tree, eventually, get, kubectl, list_objects
 from .namespaces import WATCHED
 
 NAMESPACE = "dask-operator"
@@ -92,6 +92,11 @@ class OperatorProcess:
             self._process.wait(20)
 
 
+def operator_pods() -> list[Tree]:
+    """The Pods of the operator's Deployment."""
+    return list_objects(NAMESPACE, "pods", OWN)
+
+
 def lease_holder() -> str | None:
     """Who holds the operator's Lease."""
     lease = get(NAMESPACE, "lease", DEPLOYMENT)
@@ -119,7 +124,7 @@ def no_operator() -> Iterator[None]:
     """Nobody looks after Dask clusters; the chart's Deployment comes back at the end."""
     kubectl("scale", "deployment", DEPLOYMENT, "-n", NAMESPACE, "--replicas=0")
     try:
-        eventually("the Deployment's Pod to be gone", lambda: not list_objects(NAMESPACE, "pods", OWN))
+        eventually("the Deployment's Pod to be gone", lambda: not operator_pods())
         yield
     finally:
         kubectl("scale", "deployment", DEPLOYMENT, "-n", NAMESPACE, "--replicas=1")
@@ -141,7 +146,7 @@ def _processes(
     processes = [OperatorProcess(kubeconfig, folder / f"{name}.log", name, settings) for name in names]
     kubectl("scale", "deployment", DEPLOYMENT, "-n", NAMESPACE, "--replicas=0")
     try:
-        eventually("the Deployment's Pod to be gone", lambda: not list_objects(NAMESPACE, "pods", OWN))
+        eventually("the Deployment's Pod to be gone", lambda: not operator_pods())
         for process in processes:
             process.start()
             eventually(f"{process.name} to be ready", process.is_ready)
