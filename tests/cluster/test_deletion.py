@@ -100,10 +100,10 @@ def test_a_namespace_with_clusters_in_it_goes_within_a_minute(namespace: str, op
     apply(namespace, dask_cluster("real", 2), worker_group("more", "fakes", 5, **FAKE), _cluster("fakes", 20))
     wait_connected(namespace, "real", 2)
     eventually("the fakes", lambda: _running(namespace, "dask.org/cluster-name=fakes") == 26, 60)
-    if operator == "gone":
-        kubectl("scale", *OPERATOR, "--replicas=0")
-        eventually("the operator to be gone", lambda: not operator_pods(), 60)
     try:
+        if operator == "gone":
+            kubectl("scale", *OPERATOR, "--replicas=0")
+            eventually("the operator to be gone", lambda: not operator_pods(), 60)
         started = time.monotonic()
         kubectl("delete", "namespace", namespace, "--timeout=60s")
         took = time.monotonic() - started
