@@ -4,6 +4,7 @@ It reads three kinds, and writes two things: a number of workers (``/scale``) an
 these, Events and the Lease. Every failure is one of the kinds in :mod:`dask_operator_autoscaler.errors`.
 """
 
+import contextlib
 import json
 import math
 from collections.abc import AsyncIterator, Callable
@@ -137,13 +138,9 @@ class Kube:
         await self._patch(path, {"metadata": {"uid": uid}, "status": status})
 
     async def tell(self, namespace: str, event: Manifest) -> None:
-        """Write an Event; one of that name that is there already is counted on."""
-        path = f"/api/v1/namespaces/{namespace}/events"
-        try:
-            await self._call("POST", f"{path}?{_MANAGER}", event)
-        except Conflict:
-            again = {"count": event["count"], "lastTimestamp": event["lastTimestamp"]}
-            await self._patch(f"{path}/{event['metadata']['name']}", again)
+        """Write an Event. One of that name says the same of the same second, and is enough."""
+        with contextlib.suppress(Conflict):
+            await self._call("POST", f"/api/v1/namespaces/{namespace}/events?{_MANAGER}", event)
 
     async def lease(self, namespace: str, name: str) -> Manifest:
         """A Lease."""

@@ -9,8 +9,7 @@ Events.
 - apiGroups: [kubernetes.dask.org]
   resources: [daskworkergroups/scale, daskautoscalers/status]
   verbs: [patch]
-# Patched where the same thing happens again.
 - apiGroups: [""]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [create]
 {{- end }}
