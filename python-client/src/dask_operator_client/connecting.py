@@ -17,8 +17,8 @@ COMM_PORT = 8786
 DASHBOARD_PORT = 8787
 DIRECT_SECONDS = 2.0
 """How long an address may take to answer before another way is tried."""
-BALANCED_SECONDS = 10.0
-"""The same for a load balancer: one that has just got its address carries nothing for some seconds."""
+SETTLING_SECONDS = {"LoadBalancer": 10.0, "NodePort": 3.0}
+"""For so long it is tried again: what has just got its address carries nothing at first."""
 RETRY_SECONDS = 0.5
 
 
@@ -83,7 +83,7 @@ async def _exposed(kube: Kube, body: Manifest, patience: float) -> Endpoints | N
     if found is None:
         return None
     host, port, dashboard = found
-    reached = await answers(host, port, BALANCED_SECONDS if kind == "LoadBalancer" else 0.0)
+    reached = await answers(host, port, SETTLING_SECONDS[str(kind)])
     return Endpoints(f"tcp://{host}:{port}", host, dashboard) if reached else None
 
 
