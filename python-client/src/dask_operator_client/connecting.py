@@ -17,7 +17,8 @@ COMM_PORT = 8786
 DASHBOARD_PORT = 8787
 DIRECT_SECONDS = 2.0
 """How long an address may take to answer before another way is tried."""
-SETTLING_SECONDS = {"LoadBalancer": 10.0, "NodePort": 3.0}
+IN_CLUSTER = "in the cluster"
+SETTLING_SECONDS = {IN_CLUSTER: 10.0, "LoadBalancer": 10.0, "NodePort": 3.0}
 """For so long it is tried again: what has just got its address carries nothing at first."""
 RETRY_SECONDS = 0.5
 
@@ -65,9 +66,12 @@ def _named(address: str, options: Options) -> Endpoints:
 async def _in_cluster(kube: Kube, body: Manifest) -> Endpoints | None:
     address = str(section(body, "status").get("schedulerAddress", ""))
     parts = urlsplit(address)
-    if kube.in_pod and parts.hostname and await answers(parts.hostname, parts.port or COMM_PORT):
-        return Endpoints(address, parts.hostname, DASHBOARD_PORT)
-    return None
+    if not kube.in_pod or not parts.hostname:
+        return None
+    port = parts.port or COMM_PORT
+    if not await answers(parts.hostname, port, SETTLING_SECONDS[IN_CLUSTER]):
+        return None
+    return Endpoints(address, parts.hostname, DASHBOARD_PORT)
 
 
 async def _exposed(kube: Kube, body: Manifest, patience: float) -> Endpoints | None:
