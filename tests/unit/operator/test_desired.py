@@ -327,6 +327,14 @@ def test_the_worker_pod_of_the_tiny_spec() -> None:
     }
 
 
+@pytest.mark.parametrize("on_host", [False, True])
+def test_workers_on_the_network_of_their_node_name_no_port_that_only_one_of_them_could_have(
+    on_host: bool,
+) -> None:
+    [container] = built_worker({"hostNetwork": on_host})["containers"]
+    assert ("ports" in container) is not on_host
+
+
 def test_pull_secrets_of_the_install_are_for_pods_whose_template_names_none() -> None:
     named = {"imagePullSecrets": [{"name": "mine"}]}
     for template, wanted in (

@@ -91,10 +91,17 @@ def _spec(
             {"name": "DASK_WORKER_NAME", "value": name},
             {"name": "DASK_SCHEDULER_ADDRESS", "value": address},
         ),
-        ports=({"name": DASHBOARD_PORT_NAME, "containerPort": DASHBOARD_PORT, "protocol": "TCP"},),
+        ports=_ports(worker),
         lifecycle=_drain_hook(grace),
     )
     return {"terminationGracePeriodSeconds": grace, **filled(worker.pod, defaults, pull_secrets)}
+
+
+def _ports(worker: WorkerSpec) -> tuple[Manifest, ...]:
+    """The dashboard's. On the node's own network a port that is named is one that no two Pods of a node may have."""
+    if worker.pod.get("hostNetwork"):
+        return ()
+    return ({"name": DASHBOARD_PORT_NAME, "containerPort": DASHBOARD_PORT, "protocol": "TCP"},)
 
 
 def _drain_hook(grace: int) -> Manifest | None:
