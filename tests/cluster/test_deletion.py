@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import nullcontext
 from urllib.parse import quote
 
 import pytest
@@ -9,11 +10,10 @@ import pytest
 from tests.support.dask import dask_cluster, fake_worker_pods, names, wait_connected, worker_group, workers
 from tests.support.kubectl import Tree, apply, eventually, get, kubectl, list_objects
 from tests.support.namespaces import WATCHED
-from tests.support.operator_process import operator_pods
+from tests.support.operator_process import no_operator
 
 FAKE = {"spec": fake_worker_pods(), "drainTimeoutSeconds": 0}
 FAKE_SCHEDULER = {"spec": fake_worker_pods()}
-OPERATOR = ("-n", "dask-operator", "deployment/dask-operator")
 
 
 def _running(namespace: str, selector: str) -> int:
@@ -100,14 +100,8 @@ def test_a_namespace_with_clusters_in_it_goes_within_a_minute(namespace: str, op
     apply(namespace, dask_cluster("real", 2), worker_group("more", "fakes", 5, **FAKE), _cluster("fakes", 20))
     wait_connected(namespace, "real", 2)
     eventually("the fakes", lambda: _running(namespace, "dask.org/cluster-name=fakes") == 26, 60)
-    try:
-        if operator == "gone":
-            kubectl("scale", *OPERATOR, "--replicas=0")
-            eventually("the operator to be gone", lambda: not operator_pods(), 60)
+    with no_operator() if operator == "gone" else nullcontext():
         started = time.monotonic()
         kubectl("delete", "namespace", namespace, "--timeout=60s")
         took = time.monotonic() - started
-    finally:
-        kubectl("scale", *OPERATOR, "--replicas=1")
-        kubectl("rollout", "status", *OPERATOR, "--timeout=60s")
     print(f"the namespace was gone after {took:.1f} s with the operator {operator}")

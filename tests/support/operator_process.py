@@ -144,19 +144,16 @@ def _processes(
 ) -> Iterator[list[OperatorProcess]]:
     kubeconfig = _kubeconfig(folder, server)
     processes = [OperatorProcess(kubeconfig, folder / f"{name}.log", name, settings) for name in names]
-    kubectl("scale", "deployment", DEPLOYMENT, "-n", NAMESPACE, "--replicas=0")
-    try:
-        eventually("the Deployment's Pod to be gone", lambda: not operator_pods())
-        for process in processes:
-            process.start()
-            eventually(f"{process.name} to be ready", process.is_ready)
-        eventually(f"{names[0]} to lead", processes[0].is_leading)
-        yield processes
-    finally:
-        for process in processes:
-            process.stop()
-        kubectl("scale", "deployment", DEPLOYMENT, "-n", NAMESPACE, "--replicas=1")
-        kubectl("rollout", "status", f"deployment/{DEPLOYMENT}", "-n", NAMESPACE, "--timeout=60s")
+    with no_operator():
+        try:
+            for process in processes:
+                process.start()
+                eventually(f"{process.name} to be ready", process.is_ready)
+            eventually(f"{names[0]} to lead", processes[0].is_leading)
+            yield processes
+        finally:
+            for process in processes:
+                process.stop()
 
 
 def _kubeconfig(folder: Path, server: str) -> Path:
