@@ -63,6 +63,12 @@ def _made_by_another(namespace: str) -> None:
     )
 
 
+def _both_pods(namespace: str) -> set[str]:
+    """The names of the scheduler's Pod and of the worker's, once there are both."""
+    held = names(list_objects(namespace, "pods"))
+    return held if len(held) == 2 else set()
+
+
 def _layout(namespace: str, reason: str) -> Tree | None:
     held = condition(get(namespace, "daskcluster", "theirs"), "LegacyLayout")
     return held if held.get("reason") == reason else None
@@ -71,8 +77,7 @@ def _layout(namespace: str, reason: str) -> Tree | None:
 def test_another_operator_s_cluster_is_left_alone_until_an_annotation_asks(namespace: str) -> None:
     with no_operator():
         _made_by_another(namespace)
-        eventually("its scheduler's Pod", lambda: list_objects(namespace, "pods", OF_SCHEDULER), 60)
-        before = names(list_objects(namespace, "pods"))
+        before = eventually("its two Pods", lambda: _both_pods(namespace), 60)
     held = eventually("the condition", lambda: _layout(namespace, "MadeOfDeployments"), 60)
     assert "left as they are" in held["message"]
     assert "kubernetes.dask.org/restart" in held["message"]
