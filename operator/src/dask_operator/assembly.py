@@ -18,6 +18,7 @@ from dask_operator.leadership import Leadership
 from dask_operator.metrics import Gauges, Metrics
 from dask_operator.observed.pods import worker_states
 from dask_operator.pace import Pace
+from dask_operator.pod_watch import PodWatch
 from dask_operator.queue import KeyedQueue
 from dask_operator.reconcile import Context, reconcile
 from dask_operator.recorder import Recorder
@@ -122,7 +123,12 @@ async def assemble(settings: Settings) -> Parts:
     hearing = Hearing()
     watches = Watches(lambda event: keeper.heard(event), fence, agent, settings.plugins_unlabelled)
     survey = Survey(kube, intake, territory, hearing, lambda: watches.running, time.monotonic)
-    keeper = Keeper(watches, hearing, intake, survey, territory, leadership.steady_seconds, time.monotonic)
+    # Without bound: every namespace's watch keeps a connection to itself.
+    watching = await Kube.connect(fence, agent, 0, metrics.called)
+    pod_watch = PodWatch(watching, intake, hearing)
+    keeper = Keeper(
+        watches, pod_watch, hearing, intake, survey, territory, leadership.steady_seconds, time.monotonic
+    )
     # What the watches missed meanwhile is not waited for.
     leadership.resumed = survey.soon
     parts = Parts(

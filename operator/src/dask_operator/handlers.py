@@ -1,7 +1,6 @@
 """The only kopf decorators: they hand on what happened. They write nothing."""
 
 import asyncio
-import itertools
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from typing import Any, NamedTuple
@@ -10,7 +9,8 @@ import kopf
 from dask_operator_api.kinds import GROUP, VERSION, Kind
 from dask_operator_api.manifests import Manifest
 
-from dask_operator.intake import SELECTOR, is_watched, version_of
+from dask_operator.hearing import pauses
+from dask_operator.intake import SELECTOR, is_watched
 
 LOGIN_PAUSE = 2.0
 """Seconds at least between two logins, if the API server does not take the token."""
@@ -32,7 +32,7 @@ class Patience:
     """
 
     def __iter__(self) -> Iterator[float]:
-        return itertools.chain((0.2, 0.5, 1.0, 2.0), itertools.repeat(4.0))
+        return pauses()
 
 
 BY_LABEL_NAMES = {
@@ -81,17 +81,12 @@ def configure(
         settings.watching.label_selectors[plural] = SELECTOR
 
 
-def gone_at(meta: Manifest) -> tuple[str, str, str, int]:
-    """Namespace, name, uid and resourceVersion, from the metadata of an object that is gone."""
-    return meta.get("namespace", ""), meta["name"], meta.get("uid", ""), version_of(meta)
-
-
 def register(
     hand_over: Callable[[Event], None],
     registry: kopf.OperatorRegistry,
     log_in: Callable[[], Awaitable[kopf.AiohttpSession]],
 ) -> None:
-    """Watch the custom resources, and the Pods and Services of clusters."""
+    """Watch the custom resources, and the Services and budgets of clusters."""
 
     def watch(kind: str, *resource: str) -> None:
         @kopf.on.event(*resource, registry=registry, id=f"saw-{kind}")
@@ -106,7 +101,6 @@ def register(
     watch(Kind.WORKER_GROUP, GROUP, VERSION, Kind.WORKER_GROUP.plural)
     watch(Kind.JOB, GROUP, VERSION, Kind.JOB.plural)
     watch(Kind.AUTOSCALER, GROUP, VERSION, Kind.AUTOSCALER.plural)
-    watch("Pod", "v1", "pods")
     watch("Service", "v1", "services")
     watch("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets")
 

@@ -1,6 +1,7 @@
 """Whether the watches hear what happens: pure bookkeeping of what a listing showed and what a watch then told."""
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 Watch = tuple[str, str | None]
@@ -33,3 +34,8 @@ class Hearing:
         """The watches start anew: they owe nothing, and begin by telling of everything there is."""
         self._heard.clear()
         self._owed.clear()
+
+
+def pauses() -> Iterator[float]:
+    """Seconds between tries to watch, without end."""
+    return itertools.chain((0.2, 0.5, 1.0, 2.0), itertools.repeat(4.0))

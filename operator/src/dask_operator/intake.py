@@ -35,6 +35,11 @@ def version_of(meta: Manifest) -> int:
     return int(version) if version.isdigit() else 0
 
 
+def gone_at(meta: Manifest) -> tuple[str, str, str, int]:
+    """Namespace, name, uid and resourceVersion, from the metadata of an object that is gone."""
+    return meta.get("namespace", ""), meta["name"], meta.get("uid", ""), version_of(meta)
+
+
 def is_watched(kind: str, body: Manifest) -> bool:
     """Whether a change of this object would come to our notice."""
     if kind not in BY_LABEL:

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from dask_operator.handlers import Event, gone_at
+from dask_operator.handlers import Event
 from dask_operator.hearing import Hearing
-from dask_operator.intake import Intake, version_of
+from dask_operator.intake import Intake, gone_at, version_of
+from dask_operator.pod_watch import PodWatch
 from dask_operator.resync import Survey
 from dask_operator.territory import LOOK_SECONDS, Territory
 from dask_operator.watches import Watches
@@ -30,6 +31,7 @@ class Keeper:
     """
 
     watches: Watches
+    pod_watch: PodWatch
     hearing: Hearing
     intake: Intake
     survey: Survey
@@ -53,9 +55,10 @@ class Keeper:
         while True:
             self._anew.clear()
             self.hearing.begin()
-            self.watches.start(self.territory.spaces)
+            spaces = self.territory.spaces
+            self.watches.start(spaces)
             began = self.clock()
-            if await self._ended_by_itself():
+            if await self._ended_by_itself(spaces):
                 self._deaf_since = self._deaf_since if self._deaf_since is not None else self.clock()
                 self._pause = (
                     FIRST_PAUSE if self.clock() - began > 60 else min(2 * self._pause, LONGEST_PAUSE)
@@ -65,16 +68,19 @@ class Keeper:
             await self.watches.stop()
             self.survey.soon()
 
-    async def _ended_by_itself(self) -> bool:
-        """Wait until the watches have ended or shall start anew; gives whether the former."""
+    async def _ended_by_itself(self, spaces: Sequence[str | None]) -> bool:
+        """Watch the Pods until the watches have ended or shall start anew; gives whether the former."""
         waits: set[asyncio.Task[object]] = {asyncio.create_task(self._anew.wait())}
-        if self.watches.running:
+        if spaces:
             waits.add(asyncio.create_task(self.watches.ended()))
+            waits.add(asyncio.create_task(self.pod_watch.run(spaces)))
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in waits:
                 task.cancel()
+        for task in done:
+            task.result()
         return not self._anew.is_set()
 
     def heard(self, event: Event) -> None:

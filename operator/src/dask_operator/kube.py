@@ -3,11 +3,8 @@
 Objects go in and come out as plain dicts. Every failure is one of the kinds in :mod:`dask_operator.errors`.
 """
 
-import json
-import re
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
@@ -18,6 +15,7 @@ from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 
 from dask_operator import transport
+from dask_operator.answers import Change, change_in, checked, lines, object_in
 from dask_operator.errors import ApiError, Conflict, NotFound, NotLeading, Refused, TryAgain, Uncertain
 from dask_operator.fence import Fence
 from dask_operator.pace import Pace
@@ -25,7 +23,10 @@ from dask_operator.pace import Pace
 REQUEST_SECONDS = 15.0
 LIST_SECONDS = 60.0
 LOG_SECONDS = 3.0
+SILENCE_SECONDS = 70.0
+"""A watch that is silent for longer is dead: the API server sends a bookmark about once a minute."""
 LOG_BYTES = 16384
+CONNECT_SECONDS = 5.0
 LIST_CHUNK = 500
 CONNECTIONS = 64
 
@@ -44,12 +45,10 @@ _PATHS = {
     "PodDisruptionBudget": ("/apis/policy/v1", "poddisruptionbudgets"),
 }
 
-_UNAUTHORIZED = re.compile(r' is forbidden: User "[^"]*" cannot ')
-"""How RBAC refuses, and nobody else. Rights are looked at before anything else is done, but an API server that has just
-been started knows of none for a moment (seen: a second). So it is worth another try."""
-
 _TEST_FAILED = "the server rejected our request due to an error in our request"
 """What the API server says, with status 422, of a JSON patch one of whose steps cannot be done: a ``test``, mostly."""
+
+_BROKEN = (TimeoutError, aiohttp.ClientError, OSError)
 
 _MERGE = "application/merge-patch+json"
 _JSON_PATCH = "application/json-patch+json"
@@ -130,6 +129,32 @@ class Kube:
             token = answer["metadata"].get("continue") or ""
             if not token:
                 return Listing(found, version)
+
+    async def watch(
+        self, kind: str, version: int, selector: str = "", namespace: str | None = None
+    ) -> AsyncGenerator[Change, None]:
+        """What happens to the objects of ``kind`` after ``version``, until the API server has had enough of it.
+
+        Raises:
+            TryAgain: it broke; after as much as was told, or because the version is too old.
+        """
+        query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": str(version),
+            "labelSelector": selector,
+        }
+        path = _url(kind, namespace) + "?" + urlencode(query)
+        timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS)
+        try:
+            async with await self._send("GET", path, timeout) as response:
+                self._called("WATCH", response.status)
+                if response.status != 200:
+                    checked("GET", response.status, dict(response.headers), await response.read())
+                async for line in lines(response.content):
+                    yield change_in(line)
+        except _BROKEN as error:
+            raise _no_answer("GET", path, error) from error
 
     async def get(self, kind: str, namespace: str, name: str) -> Manifest:
         """One object."""
@@ -225,7 +250,7 @@ class Kube:
 
     async def delete_selected(self, kind: str, namespace: str, selector: str) -> None:
         """Delete all objects of ``kind`` in a namespace that a label selector takes, in one call."""
-        await self._call(
+        await self._text(  # which has all of them in it: megabytes that nobody reads
             "DELETE",
             _url(kind, namespace) + "?" + urlencode({"labelSelector": selector}),
             seconds=LIST_SECONDS,
@@ -253,7 +278,7 @@ class Kube:
         content_type: str = "application/json",
         seconds: float = REQUEST_SECONDS,
     ) -> Manifest:
-        return _object(await self._text(verb, path, body, content_type, seconds))
+        return object_in(await self._text(verb, path, body, content_type, seconds))
 
     async def _text(
         self,
@@ -264,29 +289,46 @@ class Kube:
         seconds: float = REQUEST_SECONDS,
     ) -> bytes:
         await self._pace.turn()
-        headers = {"Content-Type": content_type, "Accept": "application/json", "User-Agent": self._agent}
-        await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, verb, body)
-        url = self._client.configuration.host + path
         if verb != "GET":
             seconds = min(seconds, self._fence.left())
             if seconds <= 0:
                 raise NotLeading(transport.CLOSED)
-        timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=5.0)
+        timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
         code: int | None = None
         try:
-            response = await self._client.call_api(verb, url, headers, body, None, timeout)
+            response = await self._send(verb, path, timeout, body, content_type)
             text = await response.read()
             code = response.status
-        except transport.NotSent as error:
-            raise NotLeading(str(error)) from error
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise TryAgain(f"cannot connect to the API server: {error}") from error
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            what = f"{verb} {path.partition('?')[0]}: no answer: {error or type(error).__name__}"
-            raise (TryAgain(what) if verb == "GET" else Uncertain(what)) from error
+        except _BROKEN as error:
+            raise _no_answer(verb, path, error) from error
         finally:
             self._called(verb, code)
-        return _checked(verb, response.status, dict(response.headers), text)
+        return checked(verb, response.status, dict(response.headers), text)
+
+    async def _send(
+        self,
+        verb: str,
+        path: str,
+        limits: aiohttp.ClientTimeout,
+        body: Manifest | list[Manifest] | None = None,
+        content_type: str = "application/json",
+    ) -> aiohttp.ClientResponse:
+        headers = {"Content-Type": content_type, "Accept": "application/json", "User-Agent": self._agent}
+        await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, verb, body)
+        url = self._client.configuration.host + path
+        answer = await self._client.call_api(verb, url, headers, body, None, limits)
+        response: aiohttp.ClientResponse = answer.response
+        return response
+
+
+def _no_answer(verb: str, path: str, error: Exception) -> ApiError:
+    """What it means that a call ended in ``error``."""
+    if isinstance(error, transport.NotSent):
+        return NotLeading(str(error))
+    if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):
+        return TryAgain(f"cannot connect to the API server: {error}")
+    what = f"{verb} {path.partition('?')[0]}: no answer: {error or type(error).__name__}"
+    return TryAgain(what) if verb == "GET" else Uncertain(what)
 
 
 async def _configuration() -> Configuration:
@@ -320,43 +362,3 @@ def _url(kind: str, namespace: str | None, name: str = "", subresource: str = ""
     prefix, plural = _PATHS[kind]
     space = f"/namespaces/{namespace}" if namespace is not None else ""
     return "/".join(part for part in (f"{prefix}{space}", plural, name, subresource) if part)
-
-
-def _checked(verb: str, status: int, headers: dict[str, Any], text: bytes) -> bytes:
-    """The body of an answer, unless it is an error."""
-    if 200 <= status < 300:
-        return text
-    raise _error(verb, status, {key.lower(): value for key, value in headers.items()}, text)
-
-
-def _object(text: bytes) -> Manifest:
-    try:
-        answer: Manifest = json.loads(text)
-    except ValueError as error:
-        raise Uncertain(f"the API server's answer cannot be read: {error}") from error
-    return answer
-
-
-def _error(verb: str, status: int, headers: dict[str, Any], text: bytes) -> ApiError:
-    message = _message(status, text)
-    if status == 404:
-        return NotFound(message)
-    if status == 409:
-        return Conflict(message)
-    if status == 403 and _UNAUTHORIZED.search(message):
-        return TryAgain(message)
-    if status in (500, 504) and verb != "GET":
-        return Uncertain(message)  # etcd may have got it although its answer was lost
-    if status == 410 or status == 429 or status >= 500 or status == 401 or status == 408:
-        after = str(headers.get("retry-after", ""))
-        return TryAgain(message, float(after) if after.isdigit() else None)
-    return Refused(message, status)
-
-
-def _message(status: int, text: bytes) -> str:
-    try:
-        answer = json.loads(text)
-    except ValueError:
-        return f"HTTP {status}: {text[:200].decode(errors='replace')}"
-    words = answer.get("message") if isinstance(answer, dict) else None
-    return str(words or f"HTTP {status}")

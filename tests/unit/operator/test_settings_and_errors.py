@@ -3,8 +3,8 @@
 import json
 
 import pytest
+from dask_operator.answers import checked, object_in
 from dask_operator.errors import Conflict, NotFound, Refused, TryAgain, Uncertain
-from dask_operator.kube import _checked, _object
 from dask_operator.settings import PREFIX, Settings, SettingsError
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -68,13 +68,13 @@ def status(message: str) -> bytes:
 )
 def test_every_status_of_the_api_server_has_one_meaning(verb: str, code: int, kind: type[Exception]) -> None:
     with pytest.raises(kind, match="its own words") as caught:
-        _checked(verb, code, {}, status("its own words"))
+        checked(verb, code, {}, status("its own words"))
     assert type(caught.value) is kind
 
 
 def test_the_servers_own_pause_is_kept_whatever_the_case_of_its_header() -> None:
     with pytest.raises(TryAgain) as caught:
-        _checked("POST", 429, {"RETRY-After": "7"}, status("slow down"))
+        checked("POST", 429, {"RETRY-After": "7"}, status("slow down"))
     assert caught.value.retry_after == 7
 
 
@@ -83,12 +83,12 @@ def test_the_servers_own_pause_is_kept_whatever_the_case_of_its_header() -> None
 )
 def test_an_error_without_a_message_still_tells_its_status(text: bytes) -> None:
     with pytest.raises(TryAgain, match="503"):
-        _checked("POST", 503, {}, text)
+        checked("POST", 503, {}, text)
 
 
 def test_an_answer_that_is_cut_off_leaves_the_outcome_uncertain() -> None:
     with pytest.raises(Uncertain):
-        _object(b'{"kind": "Po')
+        object_in(b'{"kind": "Po')
 
 
 @pytest.mark.parametrize(

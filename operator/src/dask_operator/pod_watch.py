@@ -1,0 +1,88 @@
+"""The watch on Pods, without kopf between: nearly all that happens to a cluster happens to its Pods.
+
+kopf gives every object that changes a task of its own, and looks for causes and handlers: three times the work of all
+that the operator does with an event itself.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from dask_operator.answers import Change
+from dask_operator.errors import ApiError, TryAgain
+from dask_operator.hearing import Hearing, pauses
+from dask_operator.intake import SELECTOR, Intake, gone_at, version_of
+from dask_operator.kube import Kube
+
+logger = logging.getLogger(__name__)
+
+KIND = "Pod"
+
+AT_ONCE = 50
+"""Changes taken in one turn of the loop, so that many of them do not hold up everything else."""
+
+
+@dataclass
+class PodWatch:
+    """Lists the Pods, follows what happens to them, and lists again whenever that breaks.
+
+    Args:
+        kube: as many connections as there are namespaces.
+        intake: where news go.
+        hearing: what keeps the books of what was heard.
+    """
+
+    kube: Kube
+    intake: Intake
+    hearing: Hearing
+
+    async def run(self, spaces: Sequence[str | None]) -> None:
+        """Watch these namespaces (None alone: all) until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for space in spaces:
+                group.create_task(self._keep(space))
+
+    async def _keep(self, space: str | None) -> None:
+        left = pauses()
+        while True:
+            try:
+                version = await self._list(space)
+                left = pauses()
+                while True:
+                    version = await self._follow(space, version)
+            except ApiError as error:
+                pause = next(left)
+                if isinstance(error, TryAgain):
+                    pause = max(pause, error.retry_after or 0.0)
+                logger.warning("the watch on Pods begins anew in %.1f s: %s", pause, error)
+                await asyncio.sleep(pause)
+
+    async def _list(self, space: str | None) -> int:
+        """Take in all there are; gives the version from which to follow."""
+        listing = await self.kube.list_all(KIND, SELECTOR, space)
+        self.intake.listed(KIND, listing.items, listing.version, space)
+        self.hearing.hears((KIND, space), listing.version)
+        return listing.version
+
+    async def _follow(self, space: str | None, version: int) -> int:
+        """Take in what happens after ``version``, until the API server ends it; gives the version reached by then."""
+        async with aclosing(self.kube.watch(KIND, version, SELECTOR, space)) as changes:
+            number = 0
+            async for change in changes:
+                version = self._take(space, change)
+                number += 1
+                if number % AT_ONCE == 0:
+                    await asyncio.sleep(0)
+        return version
+
+    def _take(self, space: str | None, change: Change) -> int:
+        meta = change.body["metadata"]
+        if change.type == "DELETED":
+            self.intake.gone(KIND, *gone_at(meta))
+        elif change.type != "BOOKMARK":
+            self.intake.saw(KIND, change.body)
+        version = version_of(meta)
+        self.hearing.hears((KIND, space), version)
+        return version

@@ -1,0 +1,158 @@
+"""The watch on Pods: what it takes in, where it goes on, and when it lists again."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import suppress
+from typing import Any, cast
+
+import pytest
+from dask_operator import pod_watch
+from dask_operator.answers import Change, change_in, lines
+from dask_operator.errors import ApiError, TryAgain
+from dask_operator.hearing import Hearing
+from dask_operator.intake import Intake
+from dask_operator.kube import Kube, Listing
+from dask_operator.pod_watch import PodWatch
+from dask_operator.queue import KeyedQueue
+from dask_operator.retirement import SchedulerDesk
+from dask_operator.store import Store
+
+Tree = dict[str, Any]
+
+
+def _pod(name: str, version: int) -> Tree:
+    labels = {"dask.org/cluster-name": "c", "dask.org/component": "worker", "dask.org/workergroup-name": "g"}
+    meta = {"name": name, "namespace": "ns", "uid": f"uid-{name}", "resourceVersion": str(version)}
+    return {
+        "kind": "Pod",
+        "metadata": {**meta, "labels": labels, "creationTimestamp": "2026-11-22T10:00:00Z"},
+        "spec": {"containers": [{"name": "worker"}]},
+        "status": {},
+    }
+
+
+class ScriptedKube:
+    """Gives one listing or watch after the other; then waits for ever."""
+
+    def __init__(self, listings: list[Listing | ApiError], watches: list[list[Change | ApiError]]) -> None:
+        self.listings = listings
+        self.watches = watches
+        self.since: list[int] = []
+        self.idle = asyncio.Event()
+
+    async def list_all(self, kind: str, selector: str, namespace: str | None) -> Listing:
+        assert (kind, namespace) == ("Pod", None)
+        answer = self.listings.pop(0)
+        if isinstance(answer, ApiError):
+            raise answer
+        return answer
+
+    async def watch(
+        self, kind: str, version: int, selector: str, namespace: str | None
+    ) -> AsyncGenerator[Change, None]:
+        self.since.append(version)
+        if not self.watches:
+            self.idle.set()
+            await asyncio.Event().wait()
+        for told in self.watches.pop(0):
+            if isinstance(told, ApiError):
+                raise told
+            yield told
+
+
+class World:
+    """The parts around the watch."""
+
+    def __init__(self) -> None:
+        self.store = Store()
+        self.hearing = Hearing()
+
+    async def watch(self, kube: ScriptedKube) -> None:
+        """Let it run until nothing more is scripted."""
+        queue = KeyedQueue(cast(Any, None), 1, cast(Any, None))
+        desk = SchedulerDesk(cast(Any, None), queue.add, lambda: 0.0, cast(Any, None))
+        intake = Intake(self.store, queue, desk)
+        running = asyncio.create_task(PodWatch(cast(Kube, kube), intake, self.hearing).run([None]))
+        async with asyncio.timeout(5):
+            await kube.idle.wait()
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+    @property
+    def held(self) -> dict[str, int]:
+        """Pods in the store, and at which version."""
+        return {pod.name: pod.version for pod in self.store.pods.objects.values()}
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pod_watch, "pauses", lambda: iter([0.0] * 100))
+
+
+def _bookmark(version: int) -> Change:
+    return Change("BOOKMARK", {"metadata": {"resourceVersion": str(version)}})
+
+
+async def test_what_is_listed_and_what_happens_then_is_taken_in() -> None:
+    world = World()
+    changes = [
+        Change("ADDED", _pod("b", 11)),
+        Change("MODIFIED", _pod("a", 12)),
+        Change("DELETED", _pod("b", 13)),
+    ]
+    kube = ScriptedKube([Listing([_pod("a", 5)], 10)], [[*changes]])
+    await world.watch(kube)
+    assert world.held == {"a": 12}
+    assert kube.since[0] == 10
+
+
+async def test_after_an_ordinary_end_it_goes_on_from_the_newest_it_was_told() -> None:
+    world = World()
+    kube = ScriptedKube([Listing([], 10)], [[Change("ADDED", _pod("a", 11))], [_bookmark(20)], []])
+    await world.watch(kube)
+    assert kube.since == [10, 11, 20, 20]
+
+
+@pytest.mark.parametrize("error", [TryAgain("too old resource version"), ApiError("refused")])
+async def test_after_an_error_it_lists_again_and_what_has_gone_meanwhile_is_gone(error: ApiError) -> None:
+    world = World()
+    kube = ScriptedKube(
+        [Listing([_pod("a", 5), _pod("b", 6)], 10), TryAgain("no answer"), Listing([_pod("b", 6)], 30)],
+        [[Change("MODIFIED", _pod("a", 12)), error]],
+    )
+    await world.watch(kube)
+    assert world.held == {"b": 6}
+    assert kube.since == [10, 30]
+
+
+async def test_a_watch_that_was_told_of_a_version_owes_nothing_up_to_it() -> None:
+    world = World()
+    await world.watch(ScriptedKube([Listing([_pod("a", 5)], 10)], [[_bookmark(40)]]))
+    world.hearing.listed(("Pod", None), [40], [])
+    assert world.hearing.deaf() == []
+    world.hearing.listed(("Pod", None), [41], [])
+    assert world.hearing.deaf() == [("Pod", None)]
+
+
+class Pieces:
+    """A stream that comes in pieces."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self.pieces = pieces
+
+    async def iter_any(self) -> AsyncIterator[bytes]:
+        for piece in self.pieces:
+            yield piece
+
+
+async def test_lines_are_whole_whatever_pieces_they_come_in() -> None:
+    read = [line async for line in lines(Pieces(b"on", b"e\ntwo\nth", b"r", b"ee\n", b"cut off"))]
+    assert read == [b"one", b"two", b"three"]
+
+
+def test_an_error_in_a_watch_is_raised_in_the_api_servers_words() -> None:
+    with pytest.raises(TryAgain, match="too old resource version"):
+        change_in(
+            b'{"type":"ERROR","object":{"kind":"Status","code":410,"message":"too old resource version: 1 (9)"}}'
+        )
