@@ -21,6 +21,9 @@ REST = 4.0
 """After a pass, news of the same object waits for this many times as long as the pass took: however many Pods a cluster
 has, and however fast they come and go, its passes take a fifth of the time at most, and much news comes to one pass."""
 
+SHORTEST_REST = 0.05
+"""Seconds. Hundreds of Pods that go one after another make a pass each otherwise, most of them with nothing to do."""
+
 LONGEST_REST = 0.25
 """Seconds."""
 
@@ -159,7 +162,7 @@ class KeyedQueue:
 
     def _rest(self, key: Key, took: float) -> None:
         now = asyncio.get_running_loop().time()
-        self._not_before[key] = now + min(REST * took, LONGEST_REST)
+        self._not_before[key] = now + min(max(REST * took, SHORTEST_REST), LONGEST_REST)
         if len(self._not_before) > RESTING_MAX:
             self._not_before = {other: until for other, until in self._not_before.items() if until > now}
 

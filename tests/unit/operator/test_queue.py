@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 from dask_operator.errors import TryAgain
-from dask_operator.queue import KeyedQueue
+from dask_operator.queue import SHORTEST_REST, KeyedQueue
 from dask_operator.store import Key
 from dask_operator_api.kinds import Kind
 
@@ -65,7 +65,7 @@ async def test_what_is_added_many_times_is_worked_on_once() -> None:
         for _ in range(10):
             queue.add(A)
         await until(lambda: work.done == [A], "one pass")
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(4 * SHORTEST_REST)
     assert work.done == [A]
 
 
@@ -79,8 +79,21 @@ async def test_news_during_a_pass_bring_exactly_one_more_pass_and_never_at_the_s
             queue.add(A)
         work.gate.set()
         await until(lambda: len(work.done) == 2, "the second pass")
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(4 * SHORTEST_REST)
     assert (work.done, work.overlaps) == ([A, A], 0)
+
+
+async def test_much_news_soon_after_a_pass_comes_to_one_more() -> None:
+    work = Work()
+    async with running(work) as queue:
+        queue.add(A)
+        await until(lambda: work.done == [A], "the first pass")
+        for _ in range(20):
+            queue.add(A)
+            await asyncio.sleep(SHORTEST_REST / 100)
+        await until(lambda: len(work.done) == 2, "the second pass")
+        await asyncio.sleep(4 * SHORTEST_REST)
+    assert work.done == [A, A]
 
 
 async def test_different_keys_are_worked_on_at_the_same_time_up_to_the_limit() -> None:
@@ -91,7 +104,7 @@ async def test_different_keys_are_worked_on_at_the_same_time_up_to_the_limit() -
         for key in keys:
             queue.add(key)
         await until(lambda: len(work.running) == 3, "three passes at a time")
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(4 * SHORTEST_REST)
         assert len(work.running) == 3
         work.gate.set()
         await until(lambda: sorted(work.done) == sorted(keys), "all keys")
