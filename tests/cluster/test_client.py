@@ -136,14 +136,14 @@ def test_adapt_makes_an_autoscaler_and_scale_removes_it(shared: KubeCluster, nam
 def test_an_autoscaler_that_somebody_else_wrote_stays_and_is_named(
     shared: KubeCluster, namespace: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    apply(namespace, autoscaler("theirs", "shared", 2, 2))
+    apply(namespace, autoscaler("elder", "shared", 2, 2))
     try:
         shared.scale(2)
-        assert "The DaskAutoscaler theirs goes on deciding" in caplog.text
+        assert "The DaskAutoscaler elder goes on deciding" in caplog.text
         shared.adapt(minimum=2, maximum=3)
-        assert "The DaskAutoscaler theirs, which is older" in caplog.text
+        assert "The DaskAutoscaler elder, which is older" in caplog.text
     finally:
-        kubectl("delete", "daskautoscaler", "theirs", "--namespace", namespace)
+        kubectl("delete", "daskautoscaler", "elder", "--namespace", namespace)
     caplog.clear()
     shared.scale(2)
     assert "DaskAutoscaler" not in caplog.text
