@@ -27,7 +27,7 @@ DASHBOARD_PORT = 8788
 ARGS = (
     *("dask", "worker", "--name", "$(DASK_WORKER_NAME)"),
     # /metrics and /health are served all the same. What is left out are a worker's own pages, which hardly anybody
-    # opens: to import what draws them takes a fifth of the CPU time of a start, and memory.
+    # opens: to import what draws them takes a quarter of the CPU time of a start, and memory.
     *("--dashboard-address", f":{DASHBOARD_PORT}", "--no-dashboard"),
 )
 
