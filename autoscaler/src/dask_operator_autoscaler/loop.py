@@ -20,7 +20,7 @@ JITTER = 0.1
 IDLE_SECONDS = 1.0
 
 SPREAD_SECONDS = 0.005
-"""Seconds between two visits to clusters that are all taken up at once. A few are visited at once, after a restart too."""
+"""Seconds, on average, between the first visits to clusters that are taken up together: a few do not wait."""
 
 
 class Loop:
@@ -65,7 +65,7 @@ class Loop:
         self._news.set()
 
     def look_around(self) -> None:
-        """Take up clusters that are not visited yet, spread over an interval at most, and forget autoscalers that are gone.
+        """Take up clusters that are not visited yet, many of them spread out, and forget autoscalers that are gone.
 
         To be called after each listing, and when this process begins to lead.
         """
