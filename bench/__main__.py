@@ -2,7 +2,7 @@
 
 import argparse
 
-from bench import api_calls, autoscaler, first_result, jobs, port_forward, sizing
+from bench import api_calls, autoscaler, first_result, jobs, port_forward, sizing, wake
 
 BENCHMARKS = {
     "api-calls": api_calls.run,
@@ -11,6 +11,7 @@ BENCHMARKS = {
     "jobs": jobs.run,
     "sizing": sizing.run,
     "autoscaler": autoscaler.run,
+    "wake": wake.run,
 }
 
 

@@ -14,7 +14,10 @@ import pytest
 from dask_operator_client import KubeCluster, errors
 from distributed import Client
 
+from tests.support.kubectl import apply
 from tests.support.namespaces import fresh_namespace
+
+from .test_autoscaler import autoscaler
 
 ROOT = Path(__file__).resolve().parents[2]
 KUBECTL = ROOT / "build" / "bin" / "kubectl"
@@ -128,6 +131,22 @@ def test_adapt_makes_an_autoscaler_and_scale_removes_it(shared: KubeCluster, nam
     assert found["spec"]["maximum"] == 2
     shared.scale(2)
     assert not kubectl("get", "daskautoscalers", "--namespace", namespace, "--output=name")
+
+
+def test_an_autoscaler_that_somebody_else_wrote_stays_and_is_named(
+    shared: KubeCluster, namespace: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    apply(namespace, autoscaler("elder", "shared", 2, 2))
+    try:
+        shared.scale(2)
+        assert "The DaskAutoscaler elder goes on deciding" in caplog.text
+        shared.adapt(minimum=2, maximum=3)
+        assert "The DaskAutoscaler elder, which is older" in caplog.text
+    finally:
+        kubectl("delete", "daskautoscaler", "elder", "--namespace", namespace)
+    caplog.clear()
+    shared.scale(2)
+    assert "DaskAutoscaler" not in caplog.text
 
 
 def test_the_buttons_of_the_notebook_widget_scale_and_adapt(shared: KubeCluster, namespace: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from dask_operator_client import KubeCluster
 from distributed import Client
 
-from .kubectl import Tree, eventually, get, list_objects
+from .kubectl import ROOT, Tree, eventually, get, list_objects
 
 GROUP = "kubernetes.dask.org"
 
@@ -39,6 +39,19 @@ def worker_group(name: str, cluster: str, replicas: int = 1, **worker: Any) -> T
         "kind": "DaskWorkerGroup",
         "metadata": {"name": name},
         "spec": {"cluster": cluster, "worker": {"replicas": replicas, **worker}},
+    }
+
+
+def bare_worker(name: str, cluster: str) -> Tree:
+    """A worker of a cluster in a Pod that nobody looks after, with the image that the operator uses by default."""
+    image = (ROOT / "build" / "image-dask").read_text().strip()
+    args = ["dask", "worker", f"tcp://{cluster}-scheduler:8786"]
+    container = {"name": "worker", "image": image, "args": args}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name},
+        "spec": {"containers": [container], "restartPolicy": "OnFailure"},
     }
 
 

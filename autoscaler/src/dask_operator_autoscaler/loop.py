@@ -19,6 +19,9 @@ JITTER = 0.1
 
 IDLE_SECONDS = 1.0
 
+SPREAD_SECONDS = 0.005
+"""Seconds, on average, between the first visits to clusters that are taken up together: a few do not wait."""
+
 
 class Loop:
     """Visits every cluster that an autoscaler names.
@@ -62,14 +65,15 @@ class Loop:
         self._news.set()
 
     def look_around(self) -> None:
-        """Take up clusters that are not visited yet, spread over an interval, and forget autoscalers that are gone.
+        """Take up clusters that are not visited yet, many of them spread out, and forget autoscalers that are gone.
 
         To be called after each listing, and when this process begins to lead.
         """
-        for home in self._store.autoscalers.homes():
-            if home not in self._due and home not in self._running:
-                self._plan(home, self._clock() + self._chance.uniform(0, DEFAULT_INTERVAL_SECONDS))
         homes = self._store.autoscalers.homes()
+        spread = min(DEFAULT_INTERVAL_SECONDS, SPREAD_SECONDS * len(homes))
+        for home in homes:
+            if home not in self._due and home not in self._running:
+                self._plan(home, self._clock() + self._chance.uniform(0, spread))
         self._visitor.forget({item.uid for home in homes for item in self._store.autoscalers.of(home)})
         self._news.set()
 

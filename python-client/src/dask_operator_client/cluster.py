@@ -179,7 +179,8 @@ class KubeCluster(Lifecycle):
     def scale(self, n: int, worker_group: str = DEFAULT_GROUP) -> Any:
         """Ask for ``n`` workers in a worker group. Returns at once; workers come and go as they can.
 
-        Workers that go hand over their results first. The default group's autoscaler, if any, is removed.
+        Workers that go hand over their results first. The autoscaler that :meth:`adapt` made, or that the cluster's
+        spec has, is removed. One that somebody else wrote stays: a warning names it if it will change the number again.
 
         Raises:
             ClusterNotFound: the cluster has no such group.
@@ -201,7 +202,7 @@ class KubeCluster(Lifecycle):
         most = validation.checked_count("maximum", maximum)
         if most < least:
             raise ValueError(f"maximum ({most}) must not be less than minimum ({least})")
-        return self.sync(self._on_session, lambda session: session.adapt(least, most))
+        return self.sync(self._adapt, least, most)
 
     def add_worker_group(
         self,

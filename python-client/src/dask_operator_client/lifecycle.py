@@ -164,7 +164,10 @@ class Lifecycle(Cluster):  # type: ignore[misc]  # distributed has no types
         return self._session is not None and self._session.created
 
     async def _scale(self, group: str, replicas: int) -> None:
-        await self._on_session(lambda session: session.scale(group, replicas))
+        self._warn(await self._on_session(lambda session: session.scale(group, replicas)))
+
+    async def _adapt(self, minimum: int, maximum: int) -> None:
+        self._warn(await self._on_session(lambda session: session.adapt(minimum, maximum)))
 
     async def _get_logs(self, cluster: bool = True, scheduler: bool = True, workers: Any = True) -> Any:
         """The Pods' logs, or, where those may not be read, what the scheduler and the workers remember of theirs."""

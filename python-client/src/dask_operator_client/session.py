@@ -14,7 +14,7 @@ from dask_operator_api import labels, names
 from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest, section
 
-from dask_operator_client import connecting, manifests, waiting
+from dask_operator_client import connecting, manifests, rivals, waiting
 from dask_operator_client.connecting import Endpoints
 from dask_operator_client.errors import (
     AnswerLost,
@@ -117,15 +117,17 @@ class Session:
             await self._forward.check(port)
         return await self._forward.open(ports)
 
-    async def scale(self, group: str, replicas: int) -> None:
+    async def scale(self, group: str, replicas: int) -> str:
         """Set the number of workers of a group of this cluster, given by its full name.
 
-        The default group's autoscaler, which would undo it, is deleted first.
+        The default group's autoscaler that :meth:`adapt` makes would undo it, and is deleted first. Others stay, as
+        somebody wrote them: gives what to say about one that will undo it, empty if there is none.
         """
         await self._own_group(group)
-        if group == names.default_group_name(self.name):
+        if group == self._default:
             await self.stop_adapting()
         await self._kube.scale(Kind.WORKER_GROUP, self.namespace, group, replicas)
+        return rivals.after_scaling(group, await self._autoscalers_of(group))
 
     async def add_group(self, group: str, keywords: Keywords) -> None:
         """Create a worker group, which is like the cluster's workers but for the keywords."""
@@ -147,17 +149,21 @@ class Session:
             )
         await self._kube.delete(Kind.WORKER_GROUP, self.namespace, group, str(body["metadata"]["uid"]))
 
-    async def adapt(self, minimum: int, maximum: int) -> None:
-        """Create the cluster's DaskAutoscaler, or give it new bounds: where they stand in the cluster's spec, there."""
+    async def adapt(self, minimum: int, maximum: int) -> str:
+        """Create the cluster's DaskAutoscaler, or give it new bounds: where they stand in the cluster's spec, there.
+
+        Gives what to say about an older one of the default group, which goes before it; empty if there is none.
+        """
         if await self._adapts_by_spec():
             bounds = {"minimum": minimum, "maximum": maximum}
             await self._kube.patch(Kind.CLUSTER, self.namespace, self.name, {"spec": {"autoscaler": bounds}})
-            return
-        body = manifests.autoscaler_manifest(self.name, self.namespace, minimum, maximum)
-        try:
-            await self._kube.create(Kind.AUTOSCALER, body)
-        except ClusterExists:
-            await self._kube.patch(Kind.AUTOSCALER, self.namespace, self.name, {"spec": body["spec"]})
+        else:
+            body = manifests.autoscaler_manifest(self.name, self.namespace, minimum, maximum)
+            try:
+                await self._kube.create(Kind.AUTOSCALER, body)
+            except ClusterExists:
+                await self._kube.patch(Kind.AUTOSCALER, self.namespace, self.name, {"spec": body["spec"]})
+        return rivals.after_adapting(self.name, self._default, await self._autoscalers_of(self._default))
 
     async def stop_adapting(self) -> None:
         """Delete the cluster's DaskAutoscaler, if there is one, also from its spec, which would bring it back."""
@@ -166,6 +172,17 @@ class Session:
         # who may not touch autoscalers, or has none installed, has not made one here
         with contextlib.suppress(RequestRefused, OperatorMissing):
             await self._kube.delete(Kind.AUTOSCALER, self.namespace, self.name)
+
+    async def _autoscalers_of(self, group: str) -> list[Manifest]:
+        """The DaskAutoscalers of a worker group; none where they may not be seen."""
+        with contextlib.suppress(RequestRefused, OperatorMissing):
+            found = await self._kube.all_of(Kind.AUTOSCALER, self.namespace)
+            return rivals.of_group(found, self.name, group)
+        return []
+
+    @property
+    def _default(self) -> str:
+        return names.default_group_name(self.name)
 
     async def _adapts_by_spec(self) -> bool:
         """Whether the cluster's own spec has an autoscaler."""
@@ -186,7 +203,7 @@ class Session:
 
     async def default_group(self) -> Manifest:
         """The DaskWorkerGroup that every cluster has."""
-        return await self._kube.get(Kind.WORKER_GROUP, self.namespace, names.default_group_name(self.name))
+        return await self._kube.get(Kind.WORKER_GROUP, self.namespace, self._default)
 
     async def pod_logs(self) -> dict[str, str]:
         """The log of the Dask container of every Pod, by the Pod's name; where there is none, why not."""

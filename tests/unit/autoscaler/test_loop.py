@@ -135,14 +135,19 @@ async def test_a_loop_ends_when_it_is_told_to_in_the_moment_of_some_news() -> No
         assert done
 
 
-async def test_new_clusters_are_taken_up_spread_over_an_interval() -> None:
+@pytest.mark.parametrize(
+    ("clusters", "shortest", "longest"), [(20, 0.0, 0.1), (600, 2.0, 3.0), (2000, 4.0, 5.0)]
+)
+async def test_new_clusters_are_taken_up_spread_over_an_interval_and_a_few_at_once(
+    clusters: int, shortest: float, longest: float
+) -> None:
     visits = Visits()
-    async with running(visits, *(f"c{number}" for number in range(20))) as (loop, _):
+    async with running(visits, *(f"c{number}" for number in range(clusters))) as (loop, _):
         loop.look_around()
-        assert loop.lateness <= 0
-        assert len(visits.known) == 20
+        assert loop.lateness < 0.5
+        assert len(visits.known) == clusters
         spread = sorted(loop._due.values())
-        assert spread[-1] - spread[0] > 2
+        assert shortest <= spread[-1] - spread[0] <= longest
         loop.look_around()
         assert sorted(loop._due.values()) == spread
 

@@ -75,6 +75,9 @@ class FakeKube:
         del self.objects[kind, name]
         return True
 
+    async def all_of(self, kind: Kind, namespace: str | None) -> list[dict[str, Any]]:
+        return [body for (held, _), body in self.objects.items() if held is kind]
+
     async def close(self) -> None:
         self.closed = True
 
@@ -310,3 +313,45 @@ async def test_adapting_twice_changes_the_bounds_and_stopping_is_repeatable(
     await session.stop_adapting()
     await session.stop_adapting()
     assert kube.objects == {}
+
+
+async def test_scaling_leaves_an_autoscaler_that_somebody_else_wrote_and_names_it(
+    session: Session, kube: FakeKube
+) -> None:
+    kube.put(Kind.WORKER_GROUP, "c-default", {"cluster": "c", "worker": {"replicas": 1}})
+    kube.put(Kind.AUTOSCALER, "c", {"cluster": "c", "minimum": 0, "maximum": 3})
+    assert await session.scale("c-default", 4) == ""
+    kube.put(Kind.AUTOSCALER, "theirs", {"cluster": "c", "minimum": 0, "maximum": 3})
+    kube.put(Kind.AUTOSCALER, "other", {"cluster": "d", "minimum": 0, "maximum": 3})
+    assert "DaskAutoscaler theirs goes on deciding" in await session.scale("c-default", 5)
+    assert (Kind.AUTOSCALER, "theirs") in kube.objects
+    kube.objects[Kind.AUTOSCALER, "theirs"]["spec"]["suspend"] = True
+    assert await session.scale("c-default", 6) == ""
+    assert kube.objects[Kind.WORKER_GROUP, "c-default"]["spec"]["worker"]["replicas"] == 6
+
+
+async def test_scaling_another_group_names_its_autoscaler(session: Session, kube: FakeKube) -> None:
+    kube.put(Kind.WORKER_GROUP, "c-gpu", {"cluster": "c", "worker": {"replicas": 1}})
+    kube.put(Kind.AUTOSCALER, "c", {"cluster": "c", "minimum": 0, "maximum": 3})
+    assert await session.scale("c-gpu", 4) == ""
+    kube.put(Kind.AUTOSCALER, "gpu", {"cluster": "c", "workerGroup": "c-gpu", "minimum": 0, "maximum": 3})
+    assert "DaskAutoscaler gpu goes on deciding the number of workers of c-gpu" in await session.scale(
+        "c-gpu", 5
+    )
+
+
+async def test_who_may_not_list_autoscalers_scales_without_a_word(session: Session, kube: FakeKube) -> None:
+    async def refuse(kind: Kind, namespace: str | None) -> list[dict[str, Any]]:
+        raise errors.RequestRefused("no", 403)
+
+    kube.all_of = refuse  # type: ignore[method-assign]
+    kube.put(Kind.WORKER_GROUP, "c-default", {"cluster": "c", "worker": {"replicas": 1}})
+    assert await session.scale("c-default", 4) == ""
+
+
+async def test_adapting_names_an_older_autoscaler_of_the_same_group(session: Session, kube: FakeKube) -> None:
+    kube.put(Kind.AUTOSCALER, "theirs", {"cluster": "c", "minimum": 0, "maximum": 3}, creationTimestamp="1")
+    kube.put(Kind.AUTOSCALER, "c", {"cluster": "c", "minimum": 0, "maximum": 3}, creationTimestamp="2")
+    assert "DaskAutoscaler theirs, which is older" in await session.adapt(1, 5)
+    kube.objects[Kind.AUTOSCALER, "theirs"]["metadata"]["creationTimestamp"] = "3"
+    assert await session.adapt(1, 5) == ""

@@ -313,7 +313,7 @@ def test_the_worker_pod_of_the_tiny_spec() -> None:
                     "image": "image:1",
                     "args": [
                         *("dask", "worker", "--name", "$(DASK_WORKER_NAME)"),
-                        *("--dashboard-address", ":8788"),
+                        *("--dashboard-address", ":8788", "--no-dashboard"),
                     ],
                     "ports": [{"name": "http-dashboard", "containerPort": 8788, "protocol": "TCP"}],
                     "env": [

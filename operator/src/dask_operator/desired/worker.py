@@ -24,6 +24,13 @@ SHORTEST_HOOK_SECONDS = 5
 DASHBOARD_PORT = 8788
 """A number that is known, for Prometheus: by itself a worker takes any. Not the scheduler's."""
 
+ARGS = (
+    *("dask", "worker", "--name", "$(DASK_WORKER_NAME)"),
+    # /metrics and /health are served all the same. What is left out are a worker's own pages, which hardly anybody
+    # opens: to import what draws them takes a quarter of the CPU time of a start, and memory.
+    *("--dashboard-address", f":{DASHBOARD_PORT}", "--no-dashboard"),
+)
+
 
 def worker_digest(worker: WorkerSpec, cluster_image: str) -> str:
     """The digest of what the user wrote about a worker Pod, metadata aside.
@@ -84,7 +91,7 @@ def _spec(
     defaults = ContainerDefaults(
         name=labels.WORKER,
         image=worker.image or image,
-        args=("dask", "worker", "--name", "$(DASK_WORKER_NAME)", "--dashboard-address", f":{DASHBOARD_PORT}"),
+        args=ARGS,
         resources=worker.resources,
         user_env=worker.env,
         own_env=(

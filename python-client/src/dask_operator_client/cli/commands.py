@@ -75,15 +75,20 @@ def logs(name: str, namespace: str | None, scheduler: bool) -> None:
     "--worker-group", default="default", show_default=True, help="The group, without the cluster's name."
 )
 def scale(name: str, workers: int, namespace: str | None, worker_group: str) -> None:
-    """Ask for a number of WORKERS in the cluster NAME. An autoscaler of the default group is removed."""
+    """Ask for a number of WORKERS in the cluster NAME.
+
+    For the default group, the DaskAutoscaler called NAME is removed.
+    """
     group = checked(lambda: validation.checked_group_name("worker-group", name, worker_group))
 
-    async def act() -> None:
+    async def act() -> str:
         async with session_of(name, namespace) as session:
-            await session.scale(group, workers)
+            return await session.scale(group, workers)
 
-    run(act())
+    warning = run(act())
     click.echo(f"{group} is to have {workers} workers")
+    if warning:
+        click.echo(warning, err=True)
 
 
 @main.command("port-forward")
