@@ -6,7 +6,16 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.support.dask import condition, dask_client, dask_cluster, fake_worker_pods, names, on_workers
+from tests.support.dask import (
+    GROUP,
+    condition,
+    dask_client,
+    dask_cluster,
+    fake_worker_pods,
+    names,
+    on_workers,
+)
+from tests.support.jobs import ended, job, only_left, outcomes
 from tests.support.kubectl import ROOT, Tree, apply, eventually, get, kubectl, list_objects
 from tests.support.namespaces import WATCHED
 from tests.support.operator_process import no_operator
@@ -137,11 +146,7 @@ def _slow(number: int) -> int:
 @pytest.mark.skipif(bool(WATCHED), reason="that operator looks after all namespaces")
 def test_a_computing_cluster_of_the_incumbent_goes_on_and_is_moved_when_it_is_idle(namespace: str) -> None:
     place = f"legacy-{secrets.token_hex(3)}"
-    container = {"image": "localhost/dask-tests:dev", "args": ["dask-scheduler"], "name": "scheduler"}
-    worker = {**container, "name": "worker", "args": ["dask-worker", "--name", "$(DASK_WORKER_NAME)"]}
-    cluster = dask_cluster(
-        "theirs", 2, worker={"spec": {"containers": [worker]}}, scheduler=_their_scheduler(container)
-    )
+    cluster = _their_cluster(2)
     with instead_of_the_release(), namespaces(place):
         with _incumbent_release(place):
             apply(namespace, cluster)
@@ -160,6 +165,77 @@ def test_a_computing_cluster_of_the_incumbent_goes_on_and_is_moved_when_it_is_id
         eventually("our own workers", lambda: _ready_workers(namespace) == 2, 120)
         assert "finalizers" not in (get(namespace, "daskcluster", "theirs") or {})["metadata"]
         uninstall("dask", place)
+
+
+_PROGRAM = """
+import time
+from distributed import Client
+
+schedulers = set()
+for pause in (60, 0):
+    with Client(timeout=60) as client:
+        schedulers.add(client.scheduler_info()["id"])
+        assert client.submit(sum, [1, 2, 3]).result(timeout=60) == 6
+    print("computed", flush=True)
+    time.sleep(pause)
+assert len(schedulers) == 1, schedulers
+"""
+"""Without a client for longer than the operator takes to look whether a cluster is idle; then it needs it again."""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(WATCHED), reason="that operator looks after all namespaces")
+def test_a_running_job_of_the_incumbent_goes_on_and_ends_once(namespace: str) -> None:
+    place = f"legacy-{secrets.token_hex(3)}"
+    with instead_of_the_release(), namespaces(place):
+        with _incumbent_release(place):
+            apply(namespace, _their_job())
+            eventually("its program to compute", lambda: "computed" in _said(namespace), 180)
+        before = names(list_objects(namespace, "pods"))
+        assert job(namespace, "theirs")["status"]["jobStatus"] == "Running"
+        upgrade("dask", place, *TAKE)
+        eventually("the condition", lambda: _layout(namespace, "MadeOfDeployments"), 90)
+        seen: set[str] = set()
+
+        def over() -> bool:
+            seen.update(names(list_objects(namespace, "pods")))
+            return bool(outcomes(job(namespace, "theirs")) == ["Succeeded"])
+
+        eventually("the program to have ended", over, 180)
+        assert seen == before, "nothing was made beside what was there"
+        assert _said(namespace).split() == ["computed", "computed"], "it ran once"
+        ended(namespace, "theirs", "Complete", "Completed")
+        only_left(namespace, "theirs-runner", seconds=120)
+        assert list_objects(namespace, "deployments") == []
+        kubectl("delete", "daskjob", "theirs", "-n", namespace, "--timeout=60s")
+        uninstall("dask", place)
+
+
+def _said(namespace: str) -> str:
+    return kubectl("logs", "theirs-runner", "-n", namespace, check=False)
+
+
+def _their_job() -> Tree:
+    """A job as the documentation of that operator has them."""
+    program = {"name": "job", "image": "localhost/dask-tests:dev", "command": ["python", "-c", _PROGRAM]}
+    return {
+        "apiVersion": f"{GROUP}/v1",
+        "kind": "DaskJob",
+        "metadata": {"name": "theirs"},
+        "spec": {
+            "job": {"spec": {"restartPolicy": "Never", "containers": [program]}},
+            "cluster": {"spec": _their_cluster(1)["spec"]},
+        },
+    }
+
+
+def _their_cluster(workers: int) -> Tree:
+    """A cluster as the documentation of that operator has them: every field is written out."""
+    container = {"image": "localhost/dask-tests:dev", "args": ["dask-scheduler"], "name": "scheduler"}
+    worker = {**container, "name": "worker", "args": ["dask-worker", "--name", "$(DASK_WORKER_NAME)"]}
+    return dask_cluster(
+        "theirs", workers, worker={"spec": {"containers": [worker]}}, scheduler=_their_scheduler(container)
+    )
 
 
 def _their_scheduler(container: Tree) -> Tree:
