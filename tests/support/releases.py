@@ -1,8 +1,10 @@
 """Releases of the chart on the test cluster, beside the one that the other tests use or in its place."""
 
+import io
 import json
 import os
 import subprocess
+import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,6 +63,19 @@ def upgrade(release: str, namespace: str, *flags: str, chart: Path = CHART) -> N
     images = image_values() if chart == CHART else image_values(_older_keys(chart))
     wait = ("--wait", "--timeout=180s", "--create-namespace")
     run("helm", "upgrade", "--install", release, chart, f"--namespace={namespace}", *wait, *images, *flags)
+
+
+def previous_chart(folder: Path) -> Path:
+    """The chart of the commit before, put into a folder where it is in the repository; else the test is skipped."""
+    path = CHART.relative_to(ROOT)
+    packed = subprocess.run(
+        ["git", "archive", "HEAD~1", str(path)], cwd=ROOT, capture_output=True, check=False
+    )
+    if packed.returncode:
+        pytest.skip("there is no commit before this one")
+    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / path
 
 
 def _older_keys(chart: Path) -> dict[str, str]:
