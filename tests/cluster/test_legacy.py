@@ -1,32 +1,42 @@
 """Clusters that the operator of dask-kubernetes has made: left alone, then moved, and never run twice."""
 
+import re
 import secrets
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from distributed import Client
 
 from tests.support.dask import (
     GROUP,
     condition,
-    dask_client,
     dask_cluster,
     fake_worker_pods,
     names,
     on_workers,
 )
 from tests.support.jobs import ended, job, only_left, outcomes
-from tests.support.kubectl import ROOT, Tree, apply, eventually, get, kubectl, list_objects
+from tests.support.kubectl import KUBECTL, ROOT, Tree, apply, eventually, get, kubectl, list_objects
 from tests.support.namespaces import WATCHED
 from tests.support.operator_process import no_operator
-from tests.support.releases import TAKE, instead_of_the_release, namespaces, run, uninstall, upgrade
+from tests.support.releases import (
+    TAKE,
+    instead_of_the_release,
+    namespaces,
+    pods_as_made,
+    run,
+    uninstall,
+    upgrade,
+)
+from tests.support.tally import note_run, start_tally
 
 pytestmark = pytest.mark.alone
 
 SITE = ROOT / "build" / "incumbent" / "lib"
 MARK = "kopf.zalando.org/last-handled-configuration"
 FINALIZER = "kopf.zalando.org/KopfFinalizerMarker"
-OF_SCHEDULER = "dask.org/cluster-name=theirs,dask.org/component=scheduler"
 
 
 def _deployment(name: str, component: str, owner: Tree, labels: Tree) -> Tree:
@@ -115,7 +125,10 @@ def test_another_operator_s_cluster_is_left_alone_until_an_annotation_asks(names
 
 @contextmanager
 def _incumbent_release(place: str) -> Iterator[None]:
-    """That operator's own chart, as it comes with its wheel."""
+    """That operator's own chart with its own definitions, as they come with its wheel.
+
+    Those have no status subresource, and it has no right to ours: with other definitions than its own it does nothing.
+    """
     (chart,) = SITE.glob(
         "python3.*/site-packages/dask_kubernetes/operator/deployment/helm/dask-kubernetes-operator"
     )
@@ -127,6 +140,8 @@ def _incumbent_release(place: str) -> Iterator[None]:
         "--set=image.pullPolicy=IfNotPresent",
     )
     wait = ("--skip-crds", "--wait", "--timeout=180s")
+    # Helm leaves definitions that are there already as they are.
+    kubectl("apply", "--server-side", "--force-conflicts", f"--filename={chart / 'crds'}")
     run("helm", "install", "theirs", chart, f"--namespace={place}", *wait, *values)
     try:
         yield
@@ -134,12 +149,31 @@ def _incumbent_release(place: str) -> Iterator[None]:
         uninstall("theirs", place)
 
 
+TASKS = 240
+
+
 @on_workers
-def _slow(number: int) -> int:
+def _slow(address: str, number: int) -> int:
     import time
 
-    time.sleep(0.5)
+    note_run(address, str(number))
+    time.sleep(1)
     return number
+
+
+@contextmanager
+def _their_client(namespace: str) -> Iterator[Client]:
+    """A client of their cluster, whoever looks after it: our own asks the status for the address."""
+    service = ("service/theirs-scheduler", "-n", namespace, ":8786")
+    with subprocess.Popen([KUBECTL, "port-forward", *service], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            port = re.search(r"127\.0\.0\.1:(\d+)", process.stdout.readline())
+            assert port is not None
+            with Client(f"tcp://127.0.0.1:{port[1]}") as client:
+                yield client
+        finally:
+            process.terminate()
 
 
 @pytest.mark.slow
@@ -151,15 +185,18 @@ def test_a_computing_cluster_of_the_incumbent_goes_on_and_is_moved_when_it_is_id
         with _incumbent_release(place):
             apply(namespace, cluster)
             eventually("their workers", lambda: _ready_workers(namespace) == 2, 180)
-            before = names(list_objects(namespace, "pods"))
-        upgrade("dask", place, *TAKE)
-        with dask_client(namespace, "theirs") as client:
-            work = client.map(_slow, range(60))
+        tally = start_tally(namespace)
+        before = pods_as_made(namespace, "theirs")
+        with _their_client(namespace) as client:
+            work = client.map(_slow, [tally.address] * TASKS, range(TASKS))
+            eventually("a task to have begun", tally.runs, 30)
+            upgrade("dask", place, *TAKE)
             eventually("the condition", lambda: _layout(namespace, "MadeOfDeployments"), 90)
-            assert client.gather(work) == list(range(60))
-            assert names(list_objects(namespace, "pods")) == before
-            assert len(list_objects(namespace, "pods", OF_SCHEDULER)) == 1
+            assert any(not task.done() for task in work), "it still computes"
+            assert client.gather(work) == list(range(TASKS))
+            assert pods_as_made(namespace, "theirs") == before
             del work
+        assert sorted(int(key) for key, _ in tally.runs()) == list(range(TASKS)), "every task ran once"
         eventually("our own scheduler", lambda: get(namespace, "pod", "theirs-scheduler"), 180)
         assert list_objects(namespace, "deployments") == []
         eventually("our own workers", lambda: _ready_workers(namespace) == 2, 120)
