@@ -113,7 +113,10 @@ def instead_of_the_release() -> Iterator[None]:
 
 @contextmanager
 def namespaces(*names: str, labels: Mapping[str, str] | None = None) -> Iterator[None]:
-    """Namespaces, with labels; gone at the end, not just about to go."""
+    """Namespaces, with labels; gone at the end, not just about to go, with the releases in them.
+
+    What such a release has outside of its namespace would outlive that, and tell other operators that it is at work.
+    """
     for name in names:
         kubectl("create", "namespace", name)
         for key, value in (labels or {}).items():
@@ -121,6 +124,9 @@ def namespaces(*names: str, labels: Mapping[str, str] | None = None) -> Iterator
     try:
         yield
     finally:
+        for name in names:
+            for release in run("helm", "list", "--short", f"--namespace={name}").split():
+                uninstall(release, name)
         kubectl("delete", "namespace", *names, "--wait=false", "--ignore-not-found")
         for name in names:
             eventually(f"namespace {name} to be gone", lambda name=name: namespace_gone(name), 180)  # type: ignore[misc]
