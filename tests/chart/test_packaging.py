@@ -2,7 +2,10 @@
 
 import base64
 import gzip
+import hashlib
 import json
+import os
+import sys
 import tarfile
 from pathlib import Path
 
@@ -11,7 +14,7 @@ import yaml
 
 from tools.images import images
 
-from .support import CHART, Renderer, Tree, run
+from .support import CHART, ROOT, Renderer, Tree, run
 
 MOST_BYTES = 1024 * 1024 // 4
 """A quarter of what a Secret may have: enough for values and extra objects of any admin."""
@@ -81,3 +84,46 @@ def test_the_list_of_images_has_those_of_dask_pods_too(render: Renderer) -> None
         "mirror.example.com/dask/dask-operator:0.1.0",
         "mirror.example.com/dask/dask:2026.8.0-py3.11",
     ]
+
+
+@pytest.fixture(scope="module")
+def dist(helm: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `make dist` makes."""
+    cache = Path(os.environ.get("DASK_OPERATOR_CACHE") or Path.home() / ".cache" / "dask-operator")
+    uv = next(iter(sorted(cache.glob("uv-*/bin/uv"))), None)
+    assert uv is not None, f"there is no uv in {cache}: run `make venv`"
+    folder = tmp_path_factory.mktemp("dist") / "dist"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{helm.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}")
+        done = run(ROOT / "tools" / "dist", uv, folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_a_release_has_the_chart_its_index_the_wheels_and_the_images(dist: Path) -> None:
+    wheels = {path.name.split("-")[0] for path in (dist / "wheels").glob("*.whl")}
+    assert wheels == {
+        "dask_operator",
+        "dask_operator_api",
+        "dask_operator_autoscaler",
+        "dask_operator_client",
+    }
+    (entry,) = yaml.safe_load((dist / "charts" / "index.yaml").read_text())["entries"]["dask-operator"]
+    (package,) = (dist / "charts").glob("*.tgz")
+    assert entry["urls"] == [package.name]
+    assert entry["digest"] == hashlib.sha256(package.read_bytes()).hexdigest()
+    assert len((dist / "images.txt").read_text().splitlines()) == 3
+    sums = [line.split(maxsplit=1) for line in (dist / "SHA256SUMS").read_text().splitlines()]
+    assert {name for _, name in sums} == {
+        f"./{path.relative_to(dist)}"
+        for path in dist.rglob("*")
+        if path.is_file() and path.name != "SHA256SUMS"
+    }
+    assert all(hashlib.sha256((dist / name).read_bytes()).hexdigest() == digest for digest, name in sums)
+
+
+def test_the_packaged_chart_installs_what_the_folder_does(helm: Path, dist: Path, render: Renderer) -> None:
+    (package,) = (dist / "charts").glob("*.tgz")
+    done = run(helm, "template", render.release, package, "--namespace", render.namespace)
+    assert done.returncode == 0, done.stderr
+    assert list(filter(None, yaml.safe_load_all(done.stdout))) == render.objects()

@@ -1,23 +1,42 @@
 """Clusters that the operator of dask-kubernetes has made: left alone, then moved, and never run twice."""
 
+import re
 import secrets
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from distributed import Client
 
-from tests.support.dask import condition, dask_client, dask_cluster, fake_worker_pods, names, on_workers
-from tests.support.kubectl import ROOT, Tree, apply, eventually, get, kubectl, list_objects
+from tests.support.dask import (
+    GROUP,
+    condition,
+    dask_cluster,
+    fake_worker_pods,
+    names,
+    on_workers,
+)
+from tests.support.jobs import ended, job, only_left, outcomes
+from tests.support.kubectl import KUBECTL, ROOT, Tree, apply, eventually, get, kubectl, list_objects
 from tests.support.namespaces import WATCHED
 from tests.support.operator_process import no_operator
-from tests.support.releases import TAKE, instead_of_the_release, namespaces, run, uninstall, upgrade
+from tests.support.releases import (
+    TAKE,
+    instead_of_the_release,
+    namespaces,
+    pods_as_made,
+    run,
+    uninstall,
+    upgrade,
+)
+from tests.support.tally import note_run, start_tally
 
 pytestmark = pytest.mark.alone
 
 SITE = ROOT / "build" / "incumbent" / "lib"
 MARK = "kopf.zalando.org/last-handled-configuration"
 FINALIZER = "kopf.zalando.org/KopfFinalizerMarker"
-OF_SCHEDULER = "dask.org/cluster-name=theirs,dask.org/component=scheduler"
 
 
 def _deployment(name: str, component: str, owner: Tree, labels: Tree) -> Tree:
@@ -106,7 +125,10 @@ def test_another_operator_s_cluster_is_left_alone_until_an_annotation_asks(names
 
 @contextmanager
 def _incumbent_release(place: str) -> Iterator[None]:
-    """That operator's own chart, as it comes with its wheel."""
+    """That operator's own chart with its own definitions, as they come with its wheel.
+
+    Those have no status subresource, and it has no right to ours: with other definitions than its own it does nothing.
+    """
     (chart,) = SITE.glob(
         "python3.*/site-packages/dask_kubernetes/operator/deployment/helm/dask-kubernetes-operator"
     )
@@ -118,6 +140,8 @@ def _incumbent_release(place: str) -> Iterator[None]:
         "--set=image.pullPolicy=IfNotPresent",
     )
     wait = ("--skip-crds", "--wait", "--timeout=180s")
+    # Helm leaves definitions that are there already as they are.
+    kubectl("apply", "--server-side", "--force-conflicts", f"--filename={chart / 'crds'}")
     run("helm", "install", "theirs", chart, f"--namespace={place}", *wait, *values)
     try:
         yield
@@ -125,41 +149,130 @@ def _incumbent_release(place: str) -> Iterator[None]:
         uninstall("theirs", place)
 
 
+TASKS = 240
+
+
 @on_workers
-def _slow(number: int) -> int:
+def _slow(address: str, number: int) -> int:
     import time
 
-    time.sleep(0.5)
+    note_run(address, str(number))
+    time.sleep(1)
     return number
+
+
+@contextmanager
+def _their_client(namespace: str) -> Iterator[Client]:
+    """A client of their cluster, whoever looks after it: our own asks the status for the address."""
+    service = ("service/theirs-scheduler", "-n", namespace, ":8786")
+    with subprocess.Popen([KUBECTL, "port-forward", *service], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            port = re.search(r"127\.0\.0\.1:(\d+)", process.stdout.readline())
+            assert port is not None
+            with Client(f"tcp://127.0.0.1:{port[1]}") as client:
+                yield client
+        finally:
+            process.terminate()
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(WATCHED), reason="that operator looks after all namespaces")
 def test_a_computing_cluster_of_the_incumbent_goes_on_and_is_moved_when_it_is_idle(namespace: str) -> None:
     place = f"legacy-{secrets.token_hex(3)}"
-    container = {"image": "localhost/dask-tests:dev", "args": ["dask-scheduler"], "name": "scheduler"}
-    worker = {**container, "name": "worker", "args": ["dask-worker", "--name", "$(DASK_WORKER_NAME)"]}
-    cluster = dask_cluster(
-        "theirs", 2, worker={"spec": {"containers": [worker]}}, scheduler=_their_scheduler(container)
-    )
+    cluster = _their_cluster(2)
     with instead_of_the_release(), namespaces(place):
         with _incumbent_release(place):
             apply(namespace, cluster)
             eventually("their workers", lambda: _ready_workers(namespace) == 2, 180)
-            before = names(list_objects(namespace, "pods"))
-        upgrade("dask", place, *TAKE)
-        with dask_client(namespace, "theirs") as client:
-            work = client.map(_slow, range(60))
+        tally = start_tally(namespace)
+        before = pods_as_made(namespace, "theirs")
+        with _their_client(namespace) as client:
+            work = client.map(_slow, [tally.address] * TASKS, range(TASKS))
+            eventually("a task to have begun", tally.runs, 30)
+            upgrade("dask", place, *TAKE)
             eventually("the condition", lambda: _layout(namespace, "MadeOfDeployments"), 90)
-            assert client.gather(work) == list(range(60))
-            assert names(list_objects(namespace, "pods")) == before
-            assert len(list_objects(namespace, "pods", OF_SCHEDULER)) == 1
+            assert any(not task.done() for task in work), "it still computes"
+            assert client.gather(work) == list(range(TASKS))
+            assert pods_as_made(namespace, "theirs") == before
             del work
+        assert sorted(int(key) for key, _ in tally.runs()) == list(range(TASKS)), "every task ran once"
         eventually("our own scheduler", lambda: get(namespace, "pod", "theirs-scheduler"), 180)
         assert list_objects(namespace, "deployments") == []
         eventually("our own workers", lambda: _ready_workers(namespace) == 2, 120)
         assert "finalizers" not in (get(namespace, "daskcluster", "theirs") or {})["metadata"]
         uninstall("dask", place)
+
+
+_PROGRAM = """
+import time
+from distributed import Client
+
+schedulers = set()
+for pause in (60, 0):
+    with Client(timeout=60) as client:
+        schedulers.add(client.scheduler_info()["id"])
+        assert client.submit(sum, [1, 2, 3]).result(timeout=60) == 6
+    print("computed", flush=True)
+    time.sleep(pause)
+assert len(schedulers) == 1, schedulers
+"""
+"""Without a client for longer than the operator takes to look whether a cluster is idle; then it needs it again."""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(WATCHED), reason="that operator looks after all namespaces")
+def test_a_running_job_of_the_incumbent_goes_on_and_ends_once(namespace: str) -> None:
+    place = f"legacy-{secrets.token_hex(3)}"
+    with instead_of_the_release(), namespaces(place):
+        with _incumbent_release(place):
+            apply(namespace, _their_job())
+            eventually("its program to compute", lambda: "computed" in _said(namespace), 180)
+        before = names(list_objects(namespace, "pods"))
+        assert job(namespace, "theirs")["status"]["jobStatus"] == "Running"
+        upgrade("dask", place, *TAKE)
+        eventually("the condition", lambda: _layout(namespace, "MadeOfDeployments"), 90)
+        seen: set[str] = set()
+
+        def over() -> bool:
+            seen.update(names(list_objects(namespace, "pods")))
+            return bool(outcomes(job(namespace, "theirs")) == ["Succeeded"])
+
+        eventually("the program to have ended", over, 180)
+        assert seen == before, "nothing was made beside what was there"
+        assert _said(namespace).split() == ["computed", "computed"], "it ran once"
+        ended(namespace, "theirs", "Complete", "Completed")
+        only_left(namespace, "theirs-runner", seconds=120)
+        assert list_objects(namespace, "deployments") == []
+        kubectl("delete", "daskjob", "theirs", "-n", namespace, "--timeout=60s")
+        uninstall("dask", place)
+
+
+def _said(namespace: str) -> str:
+    return kubectl("logs", "theirs-runner", "-n", namespace, check=False)
+
+
+def _their_job() -> Tree:
+    """A job as the documentation of that operator has them."""
+    program = {"name": "job", "image": "localhost/dask-tests:dev", "command": ["python", "-c", _PROGRAM]}
+    return {
+        "apiVersion": f"{GROUP}/v1",
+        "kind": "DaskJob",
+        "metadata": {"name": "theirs"},
+        "spec": {
+            "job": {"spec": {"restartPolicy": "Never", "containers": [program]}},
+            "cluster": {"spec": _their_cluster(1)["spec"]},
+        },
+    }
+
+
+def _their_cluster(workers: int) -> Tree:
+    """A cluster as the documentation of that operator has them: every field is written out."""
+    container = {"image": "localhost/dask-tests:dev", "args": ["dask-scheduler"], "name": "scheduler"}
+    worker = {**container, "name": "worker", "args": ["dask-worker", "--name", "$(DASK_WORKER_NAME)"]}
+    return dask_cluster(
+        "theirs", workers, worker={"spec": {"containers": [worker]}}, scheduler=_their_scheduler(container)
+    )
 
 
 def _their_scheduler(container: Tree) -> Tree:

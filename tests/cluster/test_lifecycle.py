@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.dask import (
+    GROUP,
     condition,
     dask_client,
     dask_cluster,
@@ -256,6 +257,18 @@ def test_a_finalizer_that_another_operator_has_left_does_not_hold_a_cluster_back
     eventually("the job to be seen", lambda: (get(namespace, "daskjob", "kept") or {}).get("status"), 20)
     kubectl("delete", "daskjob", "kept", "-n", namespace, "--wait=false")
     eventually("the job to be gone", lambda: get(namespace, "daskjob", "kept") is None, 20)
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec"),
+    [("DaskWorkerGroup", {"worker": {}}), ("DaskAutoscaler", {"minimum": 0, "maximum": 1})],
+)
+def test_that_finalizer_is_taken_off_what_has_no_cluster(namespace: str, kind: str, spec: Tree) -> None:
+    left = {"name": "held", "finalizers": ["kopf.zalando.org/KopfFinalizerMarker"]}
+    body = {"apiVersion": f"{GROUP}/v1", "kind": kind, "metadata": left}
+    apply(namespace, {**body, "spec": {"cluster": "nobody", **spec}})
+    kubectl("delete", kind.lower(), "held", "-n", namespace, "--wait=false")
+    eventually(f"the {kind} to be gone", lambda: get(namespace, kind.lower(), "held") is None, 20)
 
 
 def test_groups_and_an_autoscaler_of_the_spec_come_follow_it_and_go_with_it(namespace: str) -> None:

@@ -1,22 +1,20 @@
 """From the previous commit's chart to this one and back, under a cluster that computes."""
 
-import io
 import secrets
-import subprocess
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.dask import dask_client, dask_cluster, on_workers, wait_connected
-from tests.support.kubectl import ROOT, apply
+from tests.support.kubectl import apply
 from tests.support.releases import (
     TAKE,
     definitions,
     instead_of_the_release,
     namespaces,
     pods_as_made,
+    previous_chart,
     run,
     uninstall,
     upgrade,
@@ -31,14 +29,7 @@ TASKS = 120
 @pytest.fixture
 def previous(tmp_path: Path) -> Path:
     """The chart of the commit before."""
-    packed = subprocess.run(
-        ["git", "archive", "HEAD~1", "charts/dask-operator"], cwd=ROOT, capture_output=True, check=False
-    )
-    if packed.returncode:
-        pytest.skip("there is no commit before this one")
-    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
-        archive.extractall(tmp_path, filter="data")
-    return tmp_path / "charts" / "dask-operator"
+    return previous_chart(tmp_path)
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """Releases of the chart on the test cluster, beside the one that the other tests use or in its place."""
 
+import io
 import json
 import os
 import subprocess
+import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,6 +65,19 @@ def upgrade(release: str, namespace: str, *flags: str, chart: Path = CHART) -> N
     run("helm", "upgrade", "--install", release, chart, f"--namespace={namespace}", *wait, *images, *flags)
 
 
+def previous_chart(folder: Path) -> Path:
+    """The chart of the commit before, put into a folder where it is in the repository; else the test is skipped."""
+    path = CHART.relative_to(ROOT)
+    packed = subprocess.run(
+        ["git", "archive", "HEAD~1", str(path)], cwd=ROOT, capture_output=True, check=False
+    )
+    if packed.returncode:
+        pytest.skip("there is no commit before this one")
+    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / path
+
+
 def _older_keys(chart: Path) -> dict[str, str]:
     """Where a chart of an earlier commit has the image of the operator."""
     older = "\nimage:\n" in (chart / "values.yaml").read_text()
@@ -98,7 +113,10 @@ def instead_of_the_release() -> Iterator[None]:
 
 @contextmanager
 def namespaces(*names: str, labels: Mapping[str, str] | None = None) -> Iterator[None]:
-    """Namespaces, with labels; gone at the end, not just about to go."""
+    """Namespaces, with labels; gone at the end, not just about to go, with the releases in them.
+
+    What such a release has outside of its namespace would outlive that, and tell other operators that it is at work.
+    """
     for name in names:
         kubectl("create", "namespace", name)
         for key, value in (labels or {}).items():
@@ -106,6 +124,9 @@ def namespaces(*names: str, labels: Mapping[str, str] | None = None) -> Iterator
     try:
         yield
     finally:
+        for name in names:
+            for release in run("helm", "list", "--short", f"--namespace={name}").split():
+                uninstall(release, name)
         kubectl("delete", "namespace", *names, "--wait=false", "--ignore-not-found")
         for name in names:
             eventually(f"namespace {name} to be gone", lambda name=name: namespace_gone(name), 180)  # type: ignore[misc]

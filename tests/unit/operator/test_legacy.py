@@ -23,10 +23,11 @@ from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest, items
 
 from tests.unit.operator.simulation import World
-from tests.unit.operator.worlds import CLUSTER_UID, GROUP_UID, cluster, cluster_body, scheduler_body
+from tests.unit.operator.worlds import CLUSTER_UID, GROUP_UID, cluster, cluster_body, owned_by, scheduler_body
 
 KEY = Key(Kind.CLUSTER, "ns", "c")
 BUSY, IDLE = Activity(clients=1, tasks=3, results=2), Activity(0, 0, 0)
+OF_A_JOB = {"metadata": {"ownerReferences": owned_by("DaskJob", "job-uid", "c")}}
 ASKS = {"metadata": {"annotations": {"kubernetes.dask.org/restart": "now"}}}
 
 
@@ -114,6 +115,19 @@ def test_an_idle_cluster_is_moved_whole() -> None:
     assert (plan.delete, plan.moving) == (both, "it is idle")
 
 
+def test_an_idle_cluster_of_a_job_stays_since_its_program_comes_back() -> None:
+    world = seen(deployment(), deployment("worker", GROUP_UID), pod(), **OF_A_JOB)
+    assert not needs_word(world)
+    plan = plan_legacy(world, Asked(IDLE))
+    assert (plan.delete, plan.moving) == ((), "")
+
+
+def test_an_idle_cluster_of_a_job_that_has_got_no_workers_is_moved() -> None:
+    world = seen(deployment(), pod(), **OF_A_JOB)
+    assert needs_word(world)
+    assert plan_legacy(world, Asked(IDLE)).delete == (deployment(),)
+
+
 def test_the_annotation_moves_a_cluster_that_works() -> None:
     world = seen(deployment(), pod(), **ASKS)
     assert not needs_word(world)
@@ -196,6 +210,14 @@ def test_a_working_cluster_is_not_touched_and_the_status_says_so() -> None:
     assert (layout["status"], layout["reason"]) == ("True", "MadeOfDeployments")
     assert "1 clients, 3 tasks, 2 results" in layout["message"]
     assert world.condition("Ready")["status"] == "True"
+
+
+def test_the_status_of_a_job_s_cluster_says_that_it_goes_with_the_job() -> None:
+    world = Other(**OF_A_JOB)
+    world.answer = IDLE
+    asyncio.run(world.passes())
+    assert (world.made(), world.asked) == (set(), 0)
+    assert "goes with the job" in world.condition("LegacyLayout")["message"]
 
 
 def test_its_scheduler_is_asked_once_in_a_while_only() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dask_operator_api import labels
+from dask_operator_api.kinds import Kind
 
 from dask_operator.desired.scheduler import restart_asked
 from dask_operator.observed import Activity, ClusterView, DeploymentView, PodView
@@ -51,6 +52,16 @@ class LegacyObserved:
         return next(iter(sorted(own, key=lambda pod: not pod.running)), None)
 
     @property
+    def ends_with_job(self) -> bool:
+        """Whether a job has the cluster, with workers in it.
+
+        It is idle until the job's program connects, and whenever that has no client for a while: no time to take the
+        scheduler away. A cluster that was never finished is of no use to the job.
+        """
+        has_workers = any(one.component == labels.WORKER for one in self.deployments)
+        return has_workers and self.cluster.owner_kind == Kind.JOB.value
+
+    @property
     def gone(self) -> bool:
         """Whether nothing of it is left, or nothing ever was."""
         return not self.deployments and not any(not pod.finished for pod in self.pods)
@@ -87,12 +98,14 @@ def of_cluster(
 def needs_word(seen: LegacyObserved) -> bool:
     """Whether the scheduler has to be asked what it has to do."""
     pod = seen.scheduler_pod
-    return _reason(seen) == "" and pod is not None and pod.serving
+    return _reason(seen) == "" and not seen.ends_with_job and pod is not None and pod.serving
 
 
 def plan_legacy(seen: LegacyObserved, asked: Asked) -> LegacyPlan:
     """Decide about a cluster of which Deployments, or their Pods, are left."""
     why = _reason(seen)
+    if not why and seen.ends_with_job:
+        return LegacyPlan(waits_for="the end of its job")
     if not why and asked.activity is not None and asked.activity.idle:
         why = "it is idle"
     if not why:

@@ -36,7 +36,13 @@ def _layout(seen: LegacyObserved, plan: LegacyPlan) -> Condition:
         )
     message = (
         f"another operator has made it of {len(seen.deployments)} Deployments, which are left as they are: it is not "
-        f"scaled, and edits wait. It is made anew of Pods when it is idle; now {plan.waits_for}. To have that at once, "
-        f'with what is in memory lost: kubectl annotate --overwrite daskcluster {name} {labels.RESTART}="$(date)"'
+        f"scaled, and edits wait. {_until(seen, plan)}. To have it made anew at once, with what is in memory "
+        f'lost: kubectl annotate --overwrite daskcluster {name} {labels.RESTART}="$(date)"'
     )
     return Condition(kind, True, Reason.MADE_OF_DEPLOYMENTS, message)
+
+
+def _until(seen: LegacyObserved, plan: LegacyPlan) -> str:
+    if seen.ends_with_job:
+        return "It goes with the job that it was made for"
+    return f"It is made anew of Pods when it is idle; now {plan.waits_for}"
