@@ -248,14 +248,6 @@ class Kube:
         """
         return await self._call("GET", f"/openapi/v3/apis/{GROUP}/{VERSION}", seconds=LIST_SECONDS)
 
-    async def delete_selected(self, kind: str, namespace: str, selector: str) -> None:
-        """Delete all objects of ``kind`` in a namespace that a label selector takes, in one call."""
-        await self._text(  # which has all of them in it: megabytes that nobody reads
-            "DELETE",
-            _url(kind, namespace) + "?" + urlencode({"labelSelector": selector}),
-            seconds=LIST_SECONDS,
-        )
-
     async def log(self, namespace: str, pod: str, container: str, lines: int, previous: bool) -> str:
         """The last lines of a container's log; of the one before the last restart if ``previous``."""
         query = {"container": container, "tailLines": str(lines), "limitBytes": str(LOG_BYTES)}

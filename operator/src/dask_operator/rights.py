@@ -38,7 +38,7 @@ NEEDED: tuple[Right, ...] = (
     *_rights(GROUP, "daskautoscalers", "list watch create patch delete"),
     *_rights(GROUP, "daskjobs", "list watch patch delete"),
     *_rights(GROUP, "daskclusters/status daskworkergroups/status daskjobs/status", "patch"),
-    *_rights("", "pods", "get list watch create patch delete deletecollection"),
+    *_rights("", "pods", "get list watch create patch delete"),
     *_rights("", "pods/log", "get"),
     *_rights("", "services", "get list watch create patch"),
     *_rights("policy", "poddisruptionbudgets", "get list watch create delete"),

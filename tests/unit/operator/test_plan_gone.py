@@ -33,10 +33,11 @@ def test_a_group_that_was_left_behind_on_purpose_is_spared() -> None:
     assert not goes_with_cluster(adopted, ALL)
 
 
-def test_the_selector_takes_pods_of_one_incarnation_and_group_only() -> None:
-    assert (
-        ALL.selector == f"kubernetes.dask.org/cluster-uid={CLUSTER_UID},dask.org/workergroup-name=c-default"
-    )
+def test_leftovers_are_pods_of_one_incarnation_and_group_that_nobody_deletes_yet() -> None:
+    assert ALL.has(worker(1))
+    assert not ALL.has(worker(1, deleting=True))
+    assert not ALL.has(scheduler())
+    assert not Leftover("another-uid", "c-default").has(worker(1))
 
 
 def late(seconds: float, **metadata: object) -> PodView:

@@ -32,7 +32,7 @@ What the operator does in a namespace that it looks after.
 # Schedulers and workers. The many workers of a cluster that is gone are deleted in one call.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch, create, patch, delete, deletecollection]
+  verbs: [get, list, watch, create, patch, delete]
 # What a worker or scheduler said last before it failed, for the status.
 - apiGroups: [""]
   resources: [pods/log]

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from dask_operator_api import labels
 from dask_operator_api.kinds import Kind
 
 from dask_operator.observed import GroupView, PodView
@@ -15,10 +14,9 @@ class Leftover(NamedTuple):
     cluster_uid: str
     group: str
 
-    @property
-    def selector(self) -> str:
-        """The label selector of their Pods: those of no other cluster, whatever its name."""
-        return f"{labels.CLUSTER_UID}={self.cluster_uid},{labels.WORKER_GROUP_NAME}={self.group}"
+    def has(self, pod: PodView) -> bool:
+        """Whether a Pod is one of them, and is not being deleted yet."""
+        return (pod.cluster_uid, pod.group) == self and not pod.deleting
 
 
 def leftovers(pods: Iterable[PodView], living: str) -> set[Leftover]:

@@ -52,10 +52,10 @@ class Context:
     """Told of the reason of everything that the API server refuses."""
     uncertain: dict[str, set[int]] = field(default_factory=dict)
     """Group uid → numbers of workers of whose creation nobody knows the outcome."""
-    cleared: dict[Leftover, float] = field(default_factory=dict)
-    """Workers of clusters that are gone → when (monotonic seconds) they were last told to go."""
+    spared: dict[Leftover, float] = field(default_factory=dict)
+    """Workers of clusters that are gone → when (monotonic seconds) they were found to stay on purpose."""
     clearing: set[Key] = field(default_factory=set)
-    """Clusters of whose name a call is deleting what earlier ones have left."""
+    """Clusters of whose name is being deleted what earlier ones have left."""
     vacating: dict[Key, float] = field(default_factory=dict)
     """Clusters of whose name earlier ones have Pods that are about to go → since when (monotonic seconds)."""
     pulses: dict[Key, Pulse] = field(default_factory=dict)
@@ -131,10 +131,10 @@ class Context:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def forget_cleared(self, seconds: float) -> None:
-        """Forget which workers were told to go longer than ``seconds`` ago."""
+    def forget_spared(self, seconds: float) -> None:
+        """Forget which workers were found to stay longer than ``seconds`` ago."""
         limit = self.clock() - seconds
-        self.cleared = {leftover: at for leftover, at in self.cleared.items() if at > limit}
+        self.spared = {leftover: at for leftover, at in self.spared.items() if at > limit}
 
     async def write_status(
         self, key: Key, view: Owner, wanted: Manifest, urgent: bool = False, exact: bool = False

@@ -1,4 +1,4 @@
-"""What is left of clusters that are gone: deleted in one call, for speed; garbage collection does it otherwise."""
+"""What is left of clusters that are gone: deleted at once, for speed; garbage collection does it otherwise."""
 
 import logging
 
@@ -10,7 +10,7 @@ from dask_operator.observed.objects import group_view
 from dask_operator.plan.leftovers import Leftover, goes_with_cluster, leftovers
 from dask_operator.plan.overdue import overdue
 from dask_operator.plan.world import sooner
-from dask_operator.reconcile.context import Context
+from dask_operator.reconcile.context import Context, in_parallel
 from dask_operator.store import Key
 
 logger = logging.getLogger(__name__)
@@ -24,14 +24,17 @@ LEFT_SECONDS = 1.0
 ROOM_SECONDS = 20.0
 """What takes longer to go than this is not waited for: its node may be dead."""
 
-AGAIN_SECONDS = 10.0
-"""Seconds until what a call has not taken is tried again."""
+SPARED_SECONDS = 10.0
+"""For how long nobody asks again whether a group was left behind on purpose."""
+
+SIDE_BY_SIDE = 16
+"""Pods of one gone cluster that are deleted at one time."""
 
 
 async def clear_away(context: Context, key: Key, living: str) -> float | None:
     """Delete the Pods of clusters that had the name of ``key``, other than the one whose uid is ``living``.
 
-    The calls that delete many take seconds and are made in the background. Gives the seconds after which to look
+    To delete many takes seconds and is done in the background. Gives the seconds after which to look
     again, or None.
     """
     if key in context.clearing:  # hundreds of Pods tell of their end meanwhile
@@ -39,14 +42,14 @@ async def clear_away(context: Context, key: Key, living: str) -> float | None:
     foreign = [
         pod for pod in context.store.pods_of(key.namespace, key.name) if pod.cluster_uid not in ("", living)
     ]
-    context.forget_cleared(AGAIN_SECONDS)
+    context.forget_spared(SPARED_SECONDS)
     left = leftovers(foreign, living)
     if not left and not any(pod.deleting for pod in foreign):
         context.vacating.pop(key, None)
         return None
     context.vacating.setdefault(key, context.clock())
-    due = [leftover for leftover in left if leftover not in context.cleared]
-    if due and key not in context.clearing:
+    due = [leftover for leftover in left if leftover not in context.spared]
+    if due:
         context.clearing.add(key)
         context.in_background(_delete_all(context, key, due))
     return sooner(await _force(context, foreign), LEFT_SECONDS)
@@ -64,28 +67,26 @@ def makes_room(context: Context, key: Key) -> float | None:
 
 
 async def _delete_all(context: Context, key: Key, due: list[Leftover]) -> None:
-    """Delete the Pods of some groups.
-
-    Where a call fails or is cut short (no write may take longer than the Lease is ours), what it has left is tried
-    again, and garbage collection goes on meanwhile.
-    """
+    """Delete the Pods of some groups. Where a call fails, the next look finds what it has left."""
     try:
         for leftover in due:
-            await _delete(context, key.namespace, leftover)
-            context.cleared[leftover] = context.clock()
+            await _delete(context, key, leftover)
     except ApiError as error:
         logger.warning("deleting what is left of %s: %s", key, error)
     finally:
         context.clearing.discard(key)
 
 
-async def _delete(context: Context, namespace: str, leftover: Leftover) -> None:
+async def _delete(context: Context, key: Key, leftover: Leftover) -> None:
     """Delete the Pods of a group, unless the group as it is now says that it was left behind on purpose.
 
     What the watches have told may be older than the end of the cluster: the group is asked for anew.
     """
-    if goes_with_cluster(await _group(context, namespace, leftover), leftover):
-        await context.kube.delete_selected("Pod", namespace, leftover.selector)
+    if not goes_with_cluster(await _group(context, key.namespace, leftover), leftover):
+        context.spared[leftover] = context.clock()
+        return
+    pods = [pod for pod in context.store.pods_of(key.namespace, key.name) if leftover.has(pod)]
+    await in_parallel(pods, lambda pod: context.delete("Pod", pod), SIDE_BY_SIDE)
 
 
 async def _group(context: Context, namespace: str, leftover: Leftover) -> GroupView | None:
