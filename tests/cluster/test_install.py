@@ -147,7 +147,6 @@ def test_every_case_installs_upgrades_and_passes_its_own_test(case: str, checkou
     assert len(definitions()) == (4 if kept.get("crds", {}).get("keep", True) else 0)
 
 
-@pytest.mark.slow
 @pytest.mark.alone
 @pytest.mark.usefixtures("alone")
 def test_a_namespace_that_enforces_restricted_takes_the_release_and_its_test(place: str) -> None:
