@@ -39,8 +39,15 @@ def works(cluster: KubeCluster) -> bool:
 
 def test_in_a_pod_the_service_is_used_with_no_more_rights_than_the_example_gives(namespace: str) -> None:
     kubectl("apply", "-n", namespace, "-f", str(RIGHTS))
-    binding = ("rolebinding", "users", "--role=dask-user", f"--serviceaccount={namespace}:default")
-    kubectl("create", *binding, "-n", namespace)
+    group = "rbac.authorization.k8s.io"
+    binding = {
+        "apiVersion": f"{group}/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": "users"},
+        "roleRef": {"apiGroup": group, "kind": "Role", "name": "dask-user"},
+        "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": namespace}],
+    }
+    apply(namespace, binding)
     container = {
         "name": "client",
         "image": IMAGE.read_text().strip(),
