@@ -15,6 +15,7 @@ from localcluster import (
     external,
     fakenodes,
     families,
+    firewall,
     kubeconfigs,
     machine,
     node,
@@ -26,7 +27,7 @@ from localcluster import (
     toolchain,
 )
 from localcluster.daemons import Daemon
-from localcluster.settings import NODE, Settings
+from localcluster.settings import NODE, SERVICE_RANGE, Settings
 from localcluster.shell import LocalClusterError, locked, say, until
 
 COMPONENTS = (
@@ -115,6 +116,7 @@ def _choose(tools: dict[str, str]) -> Settings:
 def _start_all(chosen: Settings) -> None:
     control = controlplane.daemons(chosen)
     node.ensure_bridge()
+    firewall.refuse(SERVICE_RANGE)
     daemons.ensure([control[0], node.containerd()])
     daemons.ensure([control[1]])
     node.ensure_pause_image(chosen)

@@ -1,13 +1,36 @@
-"""Taking our iptables rules away again, and nobody else's."""
+"""One rule of our own, and taking all iptables rules of the cluster away again, and nobody else's."""
 
 import re
 from collections.abc import Iterator
 
 from localcluster.debian import installed
-from localcluster.shell import LocalClusterError, capture
+from localcluster.shell import LocalClusterError, capture, succeeds
 
 TABLES = ("iptables", "ip6tables")
 PREFIXES = ("KUBE-", "CNI-")
+
+
+REFUSED = "CNI-REFUSED"
+"""The chain of our own: its name is one of those that are taken away at the end."""
+
+
+def refuse(addresses: str) -> None:
+    """Have what goes to these addresses, and is not sent elsewhere before, refused rather than leave the machine.
+
+    A Service's address is an address of nobody until kube-proxy has heard of it. Whatever is outside may answer then: a
+    proxy of the network does so for any address, in words that no client of the Service understands.
+    """
+    succeeds(["iptables", "-N", REFUSED])
+    rule = ["-d", addresses, "-j", "REJECT"]
+    _ensure_rule([REFUSED, *rule])
+    for hook in ("FORWARD", "OUTPUT"):
+        _ensure_rule([hook, "-j", REFUSED])
+
+
+def _ensure_rule(rule: list[str]) -> None:
+    """Have a rule, before all others of its chain."""
+    if not succeeds(["iptables", "-C", *rule]):
+        capture(["iptables", "-I", *rule])
 
 
 def chains(saved: str) -> set[str]:
