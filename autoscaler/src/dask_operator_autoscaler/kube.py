@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
+from dask_operator_api.answers import lines, message_in
 from dask_operator_api.kinds import GROUP, VERSION, Kind
 from dask_operator_api.manifests import Manifest, section
 
@@ -116,7 +117,7 @@ class Kube:
                 self._called("WATCH", response.status)
                 if response.status != 200:
                     raise _error(response.status, await response.read())
-                async for line in _lines(response.content):
+                async for line in lines(response.content):
                     yield _change(line)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             raise TryAgain(f"the watch of {kind.plural} broke: {error or type(error).__name__}") from error
@@ -208,18 +209,6 @@ def _lease(namespace: str, name: str) -> str:
     return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}"
 
 
-async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:
-    """The lines of a stream, however long each is."""
-    rest: list[bytes] = []
-    async for piece in stream.iter_any():
-        *ended, last = piece.split(b"\n")
-        for line in ended:
-            whole, rest = b"".join((*rest, line)), []
-            if whole.strip():
-                yield whole
-        rest.append(last)
-
-
 def _change(line: bytes) -> Change:
     told = json.loads(line)
     body = told.get("object") or {}
@@ -229,7 +218,7 @@ def _change(line: bytes) -> Change:
 
 
 def _error(status: int, text: bytes, message: str = "") -> ApiError:
-    message = message or _message(status, text)
+    message = message or message_in(status, text)
     known: dict[int, type[ApiError]] = {404: NotFound, 409: Conflict, 410: Gone}
     if status in known:
         return known[status](message)
@@ -244,12 +233,3 @@ def _parsed(text: bytes) -> Manifest:
     except ValueError as error:
         raise TryAgain(f"the API server's answer cannot be read: {error}") from error
     return answer if isinstance(answer, dict) else {}
-
-
-def _message(status: int, text: bytes) -> str:
-    try:
-        answer = json.loads(text)
-    except ValueError:
-        return f"HTTP {status}: {text[:200].decode(errors='replace')}"
-    words = answer.get("message") if isinstance(answer, dict) else None
-    return str(words or f"HTTP {status}")

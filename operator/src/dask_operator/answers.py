@@ -2,10 +2,10 @@
 
 import json
 import re
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
+from dask_operator_api.answers import message_in
 from dask_operator_api.manifests import Manifest
 
 from dask_operator.errors import ApiError, Conflict, NotFound, Refused, TryAgain, Uncertain
@@ -15,13 +15,6 @@ _UNAUTHORIZED = re.compile(r' is forbidden: User "[^"]*" cannot ')
 been started knows of none for a moment (seen: a second). So it is worth another try."""
 
 
-class Stream(Protocol):
-    """The body of an answer, as it comes in."""
-
-    def iter_any(self) -> AsyncIterator[bytes]:
-        """Its pieces."""
-
-
 @dataclass(frozen=True)
 class Change:
     """What a watch tells."""
@@ -29,17 +22,6 @@ class Change:
     type: str
     """ADDED, MODIFIED, DELETED, or BOOKMARK: nothing has changed up to the version in the metadata."""
     body: Manifest
-
-
-async def lines(stream: Stream) -> AsyncIterator[bytes]:
-    """The lines of a stream, however long each is."""
-    rest: list[bytes] = []
-    async for piece in stream.iter_any():
-        *ended, last = piece.split(b"\n")
-        for line in ended:
-            yield b"".join((*rest, line))
-            rest = []
-        rest.append(last)
 
 
 def change_in(line: bytes) -> Change:
@@ -80,7 +62,7 @@ def object_in(text: bytes) -> Manifest:
 
 
 def _error(verb: str, status: int, headers: dict[str, Any], text: bytes) -> ApiError:
-    message = _message(status, text)
+    message = message_in(status, text)
     if status == 404:
         return NotFound(message)
     if status == 409:
@@ -93,12 +75,3 @@ def _error(verb: str, status: int, headers: dict[str, Any], text: bytes) -> ApiE
         after = str(headers.get("retry-after", ""))
         return TryAgain(message, float(after) if after.isdigit() else None)
     return Refused(message, status)
-
-
-def _message(status: int, text: bytes) -> str:
-    try:
-        answer = json.loads(text)
-    except ValueError:
-        return f"HTTP {status}: {text[:200].decode(errors='replace')}"
-    words = answer.get("message") if isinstance(answer, dict) else None
-    return str(words or f"HTTP {status}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 import aiohttp
+from dask_operator_api.answers import lines
 from dask_operator_api.kinds import GROUP, VERSION, Kind
 from dask_operator_api.manifests import Manifest
 from kubernetes.aio import config
@@ -15,7 +16,7 @@ from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 
 from dask_operator import transport
-from dask_operator.answers import Change, change_in, checked, lines, object_in
+from dask_operator.answers import Change, change_in, checked, object_in
 from dask_operator.errors import ApiError, Conflict, NotFound, NotLeading, Refused, TryAgain, Uncertain
 from dask_operator.fence import Fence
 from dask_operator.pace import Pace

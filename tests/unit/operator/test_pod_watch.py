@@ -1,13 +1,13 @@
 """The watch on Pods: what it takes in, where it goes on, and when it lists again."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import Any, cast
 
 import pytest
 from dask_operator import pod_watch
-from dask_operator.answers import Change, change_in, lines
+from dask_operator.answers import Change, change_in
 from dask_operator.errors import ApiError, TryAgain
 from dask_operator.hearing import Hearing
 from dask_operator.intake import Intake
@@ -133,22 +133,6 @@ async def test_a_watch_that_was_told_of_a_version_owes_nothing_up_to_it() -> Non
     assert world.hearing.deaf() == []
     world.hearing.listed(("Pod", None), [41], [])
     assert world.hearing.deaf() == [("Pod", None)]
-
-
-class Pieces:
-    """A stream that comes in pieces."""
-
-    def __init__(self, *pieces: bytes) -> None:
-        self.pieces = pieces
-
-    async def iter_any(self) -> AsyncIterator[bytes]:
-        for piece in self.pieces:
-            yield piece
-
-
-async def test_lines_are_whole_whatever_pieces_they_come_in() -> None:
-    read = [line async for line in lines(Pieces(b"on", b"e\ntwo\nth", b"r", b"ee\n", b"cut off"))]
-    assert read == [b"one", b"two", b"three"]
 
 
 def test_an_error_in_a_watch_is_raised_in_the_api_servers_words() -> None:

@@ -29,7 +29,7 @@ What the operator does in a namespace that it looks after.
   resources: [daskautoscalers/status]
   verbs: [patch]
 {{- end }}
-# Schedulers and workers. The many workers of a cluster that is gone are deleted in one call.
+# Schedulers, workers and the runners of jobs.
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch, create, patch, delete]

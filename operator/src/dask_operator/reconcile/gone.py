@@ -34,8 +34,7 @@ SIDE_BY_SIDE = 16
 async def clear_away(context: Context, key: Key, living: str) -> float | None:
     """Delete the Pods of clusters that had the name of ``key``, other than the one whose uid is ``living``.
 
-    To delete many takes seconds and is done in the background. Gives the seconds after which to look
-    again, or None.
+    To delete many takes seconds and is done in the background. Gives the seconds after which to look again, or None.
     """
     if key in context.clearing:  # hundreds of Pods tell of their end meanwhile
         return LEFT_SECONDS
