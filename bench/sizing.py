@@ -4,7 +4,7 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -51,27 +51,36 @@ class Bench:
         return self.limits == settings.RAISED_LIMITS
 
 
-def run() -> Iterator[str]:
-    """All rows on the cluster as it is; they are kept in ``build/bench``, a file for each kind of client limits."""
+def run(*chosen: str) -> Iterator[str]:
+    """The rows of the ``chosen`` parts, of all unless some are named, on the cluster as it is, as they are measured.
+
+    The whole table is kept in ``build/bench``, a file for each kind of client limits.
+    """
     held = settings.load()
     limits = held.client_limits if held is not None else "default"
     yield f"Kubernetes' client limits: {limits}"
-    rows = asyncio.run(_all(limits))
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / f"{limits}.json").write_text(json.dumps([asdict(row) for row in rows], indent=1))
-    yield from map(str, rows)
+    rows: list[Row] = []
+    for part in chosen or _parts(limits):
+        for row in asyncio.run(_measured(PARTS[part], limits)):
+            rows.append(row)
+            yield str(row)
+    if not chosen:
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        (RESULTS / f"{limits}.json").write_text(json.dumps([asdict(row) for row in rows], indent=1))
 
 
-async def _all(limits: str) -> list[Row]:
+def _parts(limits: str) -> list[str]:
+    """What is measured under these client limits: a crowd under one kind only, its costs do not depend on them."""
+    return [part for part in PARTS if part != "crowded" or limits == settings.RAISED_LIMITS]
+
+
+async def _measured(part: "Part", limits: str) -> list[Row]:
     async with ApiServer() as api:
-        bench = Bench(api, limits)
-        rows = [Row("memory of the operator, idle", process.operator().mib, "MiB", bar="<= 90")]
-        rows += await _one_large(bench)
-        rows += await _many_small(bench)
-        rows += await _small_after_large(bench)
-        if bench.raised:  # what they cost does not depend on how fast others bind their Pods
-            rows += await _crowded(bench)
-        return rows
+        return await part(Bench(api, limits))
+
+
+async def _idle(_: Bench) -> list[Row]:
+    return [Row("memory of the operator, idle", process.operator().mib, "MiB", bar="<= 90")]
 
 
 @asynccontextmanager
@@ -186,3 +195,14 @@ async def _crowded(bench: Bench) -> list[Row]:
         Row(f"CPU of the operator while nothing happens, {many}", 1000 * cpu, "ms/s"),
         Row(f"start of the operator to its first reconcile, {many}", start, "s", bar="<= 10"),
     ]
+
+
+Part = Callable[[Bench], Awaitable[list[Row]]]
+
+PARTS: dict[str, Part] = {
+    "idle": _idle,
+    "large": _one_large,
+    "many": _many_small,
+    "fair": _small_after_large,
+    "crowded": _crowded,
+}

@@ -27,7 +27,7 @@ from localcluster import (
     toolchain,
 )
 from localcluster.daemons import Daemon
-from localcluster.settings import NODE, SERVICE_RANGE, Settings
+from localcluster.settings import FAKE_POD_RANGE, NODE, SERVICE_RANGE, Settings
 from localcluster.shell import LocalClusterError, locked, say, until
 
 COMPONENTS = (
@@ -117,6 +117,7 @@ def _start_all(chosen: Settings) -> None:
     control = controlplane.daemons(chosen)
     node.ensure_bridge()
     firewall.refuse(SERVICE_RANGE)
+    firewall.lose(FAKE_POD_RANGE)
     daemons.ensure([control[0], node.containerd()])
     daemons.ensure([control[1]])
     node.ensure_pause_image(chosen)

@@ -105,6 +105,10 @@ def _start(daemon: Daemon) -> None:
         )
 
 
+GARBAGE_COLLECTION = {"GOGC": "400", "GOMEMLIMIT": "1536MiB"}
+"""Of Go's programs: the fourth part of a small API server's CPU is that otherwise, on a machine that has few cores."""
+
+
 def _environment(daemon: Daemon) -> dict[str, str]:
     """Little of ours: a component must not depend on the shell it happened to be started from."""
     passed = {
@@ -114,6 +118,7 @@ def _environment(daemon: Daemon) -> dict[str, str]:
     }
     return {
         **passed,
+        **GARBAGE_COLLECTION,
         "HOME": "/root",
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         processes.COMPONENT_MARK: daemon.name,

@@ -1,4 +1,4 @@
-"""One rule of our own, and taking all iptables rules of the cluster away again, and nobody else's."""
+"""Two rules of our own, and taking all iptables rules of the cluster away again, and nobody else's."""
 
 import re
 from collections.abc import Iterator
@@ -20,9 +20,17 @@ def refuse(addresses: str) -> None:
     A Service's address is an address of nobody until kube-proxy has heard of it. Whatever is outside may answer then: a
     proxy of the network does so for any address, in words that no client of the Service understands.
     """
+    _keep_in(addresses, "REJECT")
+
+
+def lose(addresses: str) -> None:
+    """Have what goes to these addresses lost: nobody answers, and nobody refuses, as where a node has gone."""
+    _keep_in(addresses, "DROP")
+
+
+def _keep_in(addresses: str, target: str) -> None:
     succeeds(["iptables", "-N", REFUSED])
-    rule = ["-d", addresses, "-j", "REJECT"]
-    _ensure_rule([REFUSED, *rule])
+    _ensure_rule([REFUSED, "-d", addresses, "-j", target])
     for hook in ("FORWARD", "OUTPUT"):
         _ensure_rule([hook, "-j", REFUSED])
 

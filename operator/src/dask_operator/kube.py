@@ -110,7 +110,7 @@ class Kube:
         """
         client = ApiClient(await _configuration())
         rest = client.rest_client
-        rest.pool_manager = transport.session(fence, rest.ssl_context, connections)
+        rest.pool_manager = transport.session(fence, client.configuration.host, rest.ssl_context, connections)
         return cls(client, fence, agent, called, pace)
 
     async def close(self) -> None:
@@ -346,7 +346,7 @@ async def session_for_watches(fence: Fence, agent: str) -> tuple[str, aiohttp.Cl
         request.headers.update({key.title(): value for key, value in headers.items()})
         return await send(request)
 
-    session = transport.session(fence, client.rest_client.ssl_context, 0, sign)
+    session = transport.session(fence, client.configuration.host, client.rest_client.ssl_context, 0, sign)
     session.headers["User-Agent"] = agent
     return client.configuration.host, session
 

@@ -1,14 +1,10 @@
 """A queue of keys: each is worked on by one worker at a time, coalesces what arrives meanwhile, and backs off."""
 
 import asyncio
-import itertools
 import logging
 import random
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
-
-from dask_operator_api.kinds import Kind
 
 from dask_operator import passes
 from dask_operator.errors import TryAgain
@@ -40,19 +36,6 @@ Reconcile = Callable[[Key], Awaitable[float | None]]
 """Brings one object's world in order; gives the seconds after which to look again, or None."""
 
 
-class _Turn(NamedTuple):
-    """A key that waits for its turn: in the order of coming, but groups after all others.
-
-    No worker can work before its scheduler does: when many clusters come at a time, their schedulers start before the
-    workers of the first of them take all there is.
-    """
-
-    after: bool
-    number: int
-    key: Key | None
-    """None ends a worker."""
-
-
 @dataclass
 class KeyedQueue:
     """Runs ``reconcile`` for every key that was added, ``concurrency`` keys at a time.
@@ -63,8 +46,7 @@ class KeyedQueue:
     reconcile: Reconcile
     concurrency: int
     passed: Passed = lambda _kind, _seconds, _error: None
-    _ready: "asyncio.PriorityQueue[_Turn]" = field(default_factory=asyncio.PriorityQueue)
-    _turns: Iterator[int] = field(default_factory=itertools.count)
+    _ready: "asyncio.Queue[Key | None]" = field(default_factory=asyncio.Queue)
     _queued: dict[Key, float] = field(default_factory=dict)
     """Waiting keys → when they were added (loop time)."""
     _running: dict[Key, float] = field(default_factory=dict)
@@ -90,7 +72,7 @@ class KeyedQueue:
             self._not_before.pop(key, None)
             self._cancel_timer(key)
             self._queued[key] = now
-            self._ready.put_nowait(_Turn(key.kind is Kind.WORKER_GROUP, next(self._turns), key))
+            self._ready.put_nowait(key)
 
     def add_after(self, key: Key, seconds: float) -> None:
         """Have ``key`` reconciled after ``seconds``, or earlier if something else asks for it earlier."""
@@ -130,7 +112,7 @@ class KeyedQueue:
         """Begin nothing any more: what is being worked on is finished, and then :meth:`run` returns."""
         self._ending = True
         for _ in range(self.concurrency):
-            self._ready.put_nowait(_Turn(False, -1, None))
+            self._ready.put_nowait(None)
 
     async def run(self) -> None:
         """Work until cancelled, or until the end."""
@@ -145,7 +127,7 @@ class KeyedQueue:
 
     async def _work(self) -> None:
         while True:
-            key = (await self._ready.get()).key
+            key = await self._ready.get()
             if key is None or self._ending:
                 return
             self._running[key] = self._queued.pop(key)

@@ -51,7 +51,7 @@ async def server() -> AsyncIterator[Server]:
 
 
 def session(fence: Fence) -> aiohttp.ClientSession:
-    return transport.session(fence, ssl.create_default_context(), 4)
+    return transport.session(fence, "http://127.0.0.1", ssl.create_default_context(), 4)
 
 
 def test_a_fence_is_closed_at_first_and_after_its_time() -> None:
@@ -100,7 +100,7 @@ async def test_a_write_that_waited_for_its_connection_while_the_fence_closed_doe
     clock = Clock()
     fence = Fence(clock)
     fence.open_until(200.0)
-    async with transport.session(fence, ssl.create_default_context(), 1) as http:
+    async with transport.session(fence, "http://127.0.0.1", ssl.create_default_context(), 1) as http:
         first = await http.get(server.url)  # has the only connection until it is read
         waiting = asyncio.create_task(http.post(server.url, data="late"))
         await asyncio.sleep(0)

@@ -59,7 +59,9 @@ async def _kube_of(pods: web.Application) -> AsyncIterator[Kube]:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     client = ApiClient(Configuration(host=f"http://127.0.0.1:{runner.addresses[0][1]}"))
     fence = Fence.always_open()
-    client.rest_client.pool_manager = transport.session(fence, client.rest_client.ssl_context, 1)
+    client.rest_client.pool_manager = transport.session(
+        fence, client.configuration.host, client.rest_client.ssl_context, 1
+    )
     kube = Kube(client, fence, "test")
     try:
         yield kube
