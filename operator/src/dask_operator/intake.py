@@ -7,6 +7,7 @@ from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest, section
 
 from dask_operator.observed import PodView
+from dask_operator.observed.pods import is_placement
 from dask_operator.queue import KeyedQueue
 from dask_operator.retirement import SchedulerDesk
 from dask_operator.store import Key, Store, keys_touched
@@ -22,6 +23,9 @@ WATCHED = (
     *BY_LABEL,
 )
 """Kinds that the operator keeps in its store."""
+
+PLACEMENT_SECONDS = 1.0
+"""After that long at the latest it is looked at that a Pod has got a node: mostly it says more within a moment."""
 
 COMPONENTS = (labels.SCHEDULER, labels.WORKER, labels.JOB_RUNNER)
 
@@ -58,10 +62,16 @@ class Intake:
 
     def saw(self, kind: str, body: Manifest) -> bool:
         """An object exists, and looks like this. Gives whether that was news."""
+        before = self._store.held(kind, body)
         view = self._store.apply(kind, body)
         if view is None:
             return False
-        self._queue_all(keys_touched(self._store, view))
+        touched = keys_touched(self._store, view)
+        if is_placement(before, view):
+            for key in touched:
+                self._queue.add_after(key, PLACEMENT_SECONDS)
+        else:
+            self._queue_all(touched)
         return True
 
     def gone(self, kind: str, namespace: str, name: str, uid: str, version: int) -> bool:

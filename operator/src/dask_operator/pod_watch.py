@@ -6,9 +6,9 @@ that the operator does with an event itself.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dask_operator.answers import Change
 from dask_operator.errors import ApiError, TryAgain
@@ -37,6 +37,10 @@ class PodWatch:
     kube: Kube
     intake: Intake
     hearing: Hearing
+    _pauses: dict[str | None, Iterator[float]] = field(default_factory=dict)
+    """Namespaces whose watch has told of nothing since it began anew → the pauses that are left."""
+
+    sleep = staticmethod(asyncio.sleep)
 
     async def run(self, spaces: Sequence[str | None]) -> None:
         """Watch these namespaces (None alone: all) until cancelled."""
@@ -45,19 +49,24 @@ class PodWatch:
                 group.create_task(self._keep(space))
 
     async def _keep(self, space: str | None) -> None:
-        left = pauses()
         while True:
             try:
                 version = await self._list(space)
-                left = pauses()
                 while True:
-                    version = await self._follow(space, version)
+                    reached = await self._follow(space, version)
+                    if reached == version:
+                        await self.sleep(self._pause(space))
+                    version = reached
             except ApiError as error:
-                pause = next(left)
+                pause = self._pause(space)
                 if isinstance(error, TryAgain):
                     pause = max(pause, error.retry_after or 0.0)
                 logger.warning("the watch on Pods begins anew in %.1f s: %s", pause, error)
-                await asyncio.sleep(pause)
+                await self.sleep(pause)
+
+    def _pause(self, space: str | None) -> float:
+        """Seconds until the next try: more and more, until a watch has told of anything."""
+        return next(self._pauses.setdefault(space, pauses()))
 
     async def _list(self, space: str | None) -> int:
         """Take in all there are; gives the version from which to follow."""
@@ -78,6 +87,7 @@ class PodWatch:
         return version
 
     def _take(self, space: str | None, change: Change) -> int:
+        self._pauses.pop(space, None)
         meta = change.body["metadata"]
         if change.type == "DELETED":
             self.intake.gone(KIND, *gone_at(meta))

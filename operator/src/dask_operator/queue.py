@@ -21,10 +21,10 @@ REST = 4.0
 """After a pass, news of the same object waits for this many times as long as the pass took: however many Pods a cluster
 has, and however fast they come and go, its passes take a fifth of the time at most, and much news comes to one pass."""
 
-SHORTEST_REST = 0.05
+SHORTEST_REST = 0.2
 """Seconds. Hundreds of Pods that go one after another make a pass each otherwise, most of them with nothing to do."""
 
-LONGEST_REST = 0.25
+LONGEST_REST = 0.3
 """Seconds."""
 
 RESTING_MAX = 1000

@@ -107,6 +107,11 @@ class Store:
         self._groups_by_cluster: dict[tuple[str, str], set[str]] = {}
         self._autoscalers_by_cluster: dict[tuple[str, str], set[str]] = {}
 
+    def held(self, kind: str, body: Manifest) -> ObjectView | None:
+        """What is held of the object of that name."""
+        meta = body["metadata"]
+        return self.shelf(kind).objects.get((meta.get("namespace", ""), meta["name"]))
+
     def apply(self, kind: str, body: Manifest) -> ObjectView | None:
         """Remember an object; gives its view if that is news, else None."""
         shelf = self.shelf(kind)

@@ -126,6 +126,40 @@ async def test_after_an_error_it_lists_again_and_what_has_gone_meanwhile_is_gone
     assert kube.since == [10, 30]
 
 
+@pytest.fixture
+def paused(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that were made, none of which lasts."""
+    made: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        if seconds:
+            made.append(seconds)
+
+    monkeypatch.setattr(pod_watch, "pauses", lambda: iter(range(1, 100)))
+    monkeypatch.setattr(PodWatch, "sleep", staticmethod(sleep))
+    return made
+
+
+async def test_where_listing_works_and_watching_does_not_the_pauses_grow(paused: list[float]) -> None:
+    refused: list[Change | ApiError] = [TryAgain("too many requests")]
+    listings: list[Listing | ApiError] = [Listing([], 10) for _ in range(4)]
+    await World().watch(ScriptedKube(listings, [refused, refused, refused]))
+    assert paused == [1, 2, 3]
+
+
+async def test_a_watch_that_ends_at_once_is_not_asked_for_again_at_once(paused: list[float]) -> None:
+    kube = ScriptedKube([Listing([], 10)], [[], []])
+    await World().watch(kube)
+    assert (paused, kube.since) == ([1, 2], [10, 10, 10])
+
+
+async def test_a_watch_that_has_told_of_something_has_all_pauses_before_it_again(paused: list[float]) -> None:
+    broken: list[Change | ApiError] = [_bookmark(20), TryAgain("cut")]
+    listings: list[Listing | ApiError] = [Listing([], 10), Listing([], 30), Listing([], 40)]
+    await World().watch(ScriptedKube(listings, [[TryAgain("cut")], broken]))
+    assert paused == [1, 1]
+
+
 async def test_a_watch_that_was_told_of_a_version_owes_nothing_up_to_it() -> None:
     world = World()
     await world.watch(ScriptedKube([Listing([_pod("a", 5)], 10)], [[_bookmark(40)]]))

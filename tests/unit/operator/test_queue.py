@@ -106,20 +106,6 @@ async def test_different_keys_are_worked_on_at_the_same_time_up_to_the_limit() -
         await until(lambda: sorted(work.done) == sorted(keys), "all keys")
 
 
-async def test_groups_wait_until_all_clusters_had_their_turn() -> None:
-    work = Work()
-    work.gate.clear()
-    first, *groups = (Key(Kind.WORKER_GROUP, "ns", name) for name in "xyz")
-    async with running(work, concurrency=1) as queue:
-        queue.add(first)
-        await until(lambda: work.running == [first], "the first pass")
-        for key in (*groups, B, A):
-            queue.add(key)
-        work.gate.set()
-        await until(lambda: len(work.done) == 5, "all keys")
-    assert work.done == [first, B, A, *groups]
-
-
 async def test_a_pass_that_asks_to_be_repeated_is_repeated_after_its_pause() -> None:
     work = Work()
     work.answers = [0.1]
@@ -131,13 +117,13 @@ async def test_a_pass_that_asks_to_be_repeated_is_repeated_after_its_pause() -> 
 
 async def test_news_come_before_the_pause_is_over_and_cancel_it() -> None:
     work = Work()
-    work.answers = [0.2]
+    work.answers = [0.8]
     async with running(work) as queue:
         queue.add(A)
         await until(lambda: len(work.done) == 1, "the first pass")
         queue.add(A)
-        assert await until(lambda: len(work.done) == 2, "the second pass") < 0.15
-        await asyncio.sleep(0.25)
+        assert await until(lambda: len(work.done) == 2, "the second pass") < 0.6
+        await asyncio.sleep(0.8)
     assert len(work.done) == 2
 
 

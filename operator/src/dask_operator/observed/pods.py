@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from dask_operator_api import labels
@@ -125,6 +125,16 @@ def _worker_state(pod: PodView) -> str:
     if pod.ready:
         return "ready"
     return "starting" if pod.node else "unscheduled"
+
+
+def is_placement(before: ObjectView | None, after: ObjectView) -> bool:
+    """Whether a Pod has just got its node, and nothing else has changed about it: nobody has to act on that."""
+    return (
+        isinstance(before, PodView)
+        and isinstance(after, PodView)
+        and not before.node
+        and replace(before, node=after.node, placed=after.placed, version=after.version) == after
+    )
 
 
 def dask_container(spec: Manifest, name: str) -> Manifest:

@@ -28,7 +28,7 @@ async def carry_out(
 
     async def act(item: Act) -> None:
         try:
-            await _act(context, about, item)
+            await _act(context, about, item, made)
         except Refused as error:
             error.kind, error.creating = item.kind, isinstance(item, Create)
             raise
@@ -36,19 +36,24 @@ async def carry_out(
             context.refusals.accepted(key, item.kind)
 
     wanted = [item for item in acts if isinstance(item, Delete) or item.kind not in waiting.kinds]
+    made: list[str] = []
     try:
         await in_parallel(wanted, act, len(wanted))
     except Refused as error:
         reason = _REFUSED.get(error.kind, Reason.POD_REFUSED)
         context.refuse(key, about, (about.generation,), reason, error)
         return 0.0
+    finally:
+        if made:
+            context.recorder.tell(about, "Created", f"created {', '.join(made)}")
     return None
 
 
-async def _act(context: Context, about: ClusterView | JobView, item: Act) -> None:
+async def _act(context: Context, about: ClusterView | JobView, item: Act, made: list[str]) -> None:
     space = about.namespace
     if isinstance(item, Create):
-        await _create(context, about, item)
+        if await _create(context, about, item):
+            made.append(f"{item.kind} {item.body['metadata']['name']}")
     elif isinstance(item, Patch):
         answer = await context.kube.patch(item.kind, space, item.name, item.body)
         context.intake.saw(item.kind, answer)
@@ -59,19 +64,21 @@ async def _act(context: Context, about: ClusterView | JobView, item: Act) -> Non
         )
 
 
-async def _create(context: Context, about: ClusterView | JobView, item: Create) -> None:
-    name = item.body["metadata"]["name"]
+async def _create(context: Context, about: ClusterView | JobView, item: Create) -> bool:
+    """Make it, unless it is there; gives whether it was made."""
+    name, made = item.body["metadata"]["name"], True
     try:
         answer = await context.kube.create(item.kind, item.body)
-        context.recorder.tell(about, "Created", f"created {item.kind} {name}")
     except Conflict:
         if item.kind == Kind.AUTOSCALER:
             raise  # the watch tells of every one of them, and there is no right to read one
+        made = False
         # Somebody's, or ours from a try whose answer was lost: the next pass sees which.
         answer = await context.kube.get(item.kind, about.namespace, name)
         if _is_elsewhere(about, item.kind, answer) or not is_watched(item.kind, answer):
             raise NameTaken(NameConflict(item.kind, name).message, 409) from None
     context.intake.saw(item.kind, answer)
+    return made
 
 
 def _is_elsewhere(about: ClusterView | JobView, kind: str, answer: Manifest) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from dask_operator_api.conditions import Reason
+from dask_operator_api.conditions import ConditionType, Reason
 from dask_operator_api.manifests import Manifest, items, section
 from dask_operator_api.names import cluster_name_problem
 
@@ -27,6 +27,9 @@ from dask_operator.store import Key, Store
 
 STATUS_SECONDS = 5.0
 """Seconds between two writes of one status that differ in numbers on the way only."""
+
+_CONNECTED = ConditionType.WORKERS_CONNECTED.value
+"""Of this condition only the status is a verdict: why workers are not connected yet changes all the time."""
 
 GONE_SECONDS = 1.0
 """Seconds until another look after something was gone: mostly the object itself, and the news is on its way."""
@@ -189,7 +192,8 @@ def _verdicts(status: Manifest) -> list[object]:
     desired = int(workers.get("desired") or 0)
     numbers = [int(workers.get(name) or 0) for name in ("ready", "connected")]
     conditions = [
-        (item.get("type"), item.get("status"), item.get("reason")) for item in items(status, "conditions")
+        (item.get("type"), item.get("status"), item.get("type") != _CONNECTED and item.get("reason"))
+        for item in items(status, "conditions")
     ]
     return [
         conditions,

@@ -40,6 +40,8 @@ async def reconcile_group(context: Context, key: Key) -> float | None:
     cluster = context.store.cluster(group.namespace, group.spec.cluster)
     if group.deleting:
         return None
+    if cluster is None and group.owner_kind == Kind.CLUSTER.value:
+        return None  # it goes the way of its cluster
     if cluster is None:
         message = f"there is no DaskCluster {group.spec.cluster} in namespace {group.namespace} yet"
         return await _wait(context, key, group, Reason.CLUSTER_NOT_FOUND, message)
