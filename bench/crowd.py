@@ -128,15 +128,20 @@ async def space_for(api: ApiServer, run: str) -> AsyncIterator[str]:
     await api.call("POST", "/api/v1/namespaces", {"metadata": {"name": run}})
     account = f"/api/v1/namespaces/{run}/serviceaccounts?fieldSelector=metadata.name=default"
     try:
-        await _until(api, account, lambda answer: bool(answer["items"]))
+        await until_answer(api, account, lambda answer: bool(answer["items"]))
         yield run
     finally:
         await api.call("DELETE", f"/api/v1/namespaces/{run}")
         spaces = f"/api/v1/namespaces?fieldSelector=metadata.name={run}"
-        await _until(api, spaces, lambda answer: not answer["items"])
+        await until_answer(api, spaces, lambda answer: not answer["items"])
 
 
-async def _until(api: ApiServer, path: str, true: Callable[[Tree], bool]) -> None:
+async def until_answer(api: ApiServer, path: str, true: Callable[[Tree], bool]) -> None:
+    """Ask again and again until the answer is what is waited for.
+
+    Raises:
+        BenchError: it has not become that.
+    """
     deadline = time.monotonic() + LIMIT
     while not true(await api.call("GET", path)):
         if time.monotonic() > deadline:

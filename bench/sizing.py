@@ -11,8 +11,8 @@ from pathlib import Path
 from statistics import median, quantiles
 
 from bench import population, process
-from bench.cluster import Tree
-from bench.crowd import Crowd, cluster, create_bare, create_clusters, crowd, space_for
+from bench.cluster import Tree, kubectl, until
+from bench.crowd import Crowd, cluster, create_bare, create_clusters, crowd, space_for, until_answer
 from localcluster import settings
 from tests.support.api_server import MERGE, ApiServer
 
@@ -80,6 +80,10 @@ async def _measured(part: "Part", limits: str) -> list[Row]:
 
 
 async def _idle(_: Bench) -> list[Row]:
+    """Of an operator that has just been started, and has nothing to do."""
+    kubectl("rollout", "restart", *population.OPERATOR)
+    kubectl("rollout", "status", "--timeout=100s", *population.OPERATOR)
+    await asyncio.to_thread(until, "the former operator's end", lambda: len(process.running()) == 1)
     return [Row("memory of the operator, idle", process.operator().mib, "MiB", bar="<= 90")]
 
 
@@ -109,6 +113,7 @@ async def _one_large(bench: Bench) -> list[Row]:
         pattern = next(iter(seen.bodies.values()))
         times = sorted(seen.created.values())
         rate = (LARGE - 1) / (times[-1] - times[1])
+        await _settled(api, run, "large", LARGE)
         began_more = time.monotonic()
         scale = {"spec": {"worker": {"replicas": LARGE + MORE}}}
         path = f"/apis/kubernetes.dask.org/v1/namespaces/{run}/daskworkergroups/large-default"
@@ -132,6 +137,18 @@ async def _one_large(bench: Bench) -> list[Row]:
     ]
 
 
+async def _settled(api: ApiServer, space: str, name: str, workers: int) -> None:
+    """Wait until the statuses of a cluster and its default group say that all of its workers are Ready."""
+    base = f"/apis/kubernetes.dask.org/v1/namespaces/{space}"
+    group, whole = f"{base}/daskworkergroups/{name}-default", f"{base}/daskclusters/{name}"
+    await until_answer(api, group, lambda answer: _ready(answer) == workers)
+    await until_answer(api, whole, lambda answer: _ready(answer) == workers)
+
+
+def _ready(answer: Tree) -> int:
+    return int(answer.get("status", {}).get("workers", {}).get("ready", 0))
+
+
 async def _many_small(bench: Bench) -> list[Row]:
     api, before = bench.api, process.operator()
     async with _measurement(api, "many") as (run, seen):
@@ -139,15 +156,15 @@ async def _many_small(bench: Bench) -> list[Row]:
         began = time.monotonic()
 
         async def post(name: str) -> None:
-            posted[name] = time.monotonic()
             await create_clusters(api, run, [cluster(run, name, SMALL)])
+            posted[name] = time.monotonic()
 
         posting = asyncio.gather(*(post(f"small-{n}") for n in range(MANY)))
         ended = await seen.all_ready(MANY * (SMALL + 1))
         await posting
         pattern = next(iter(seen.bodies.values()))
         delays = [
-            at - posted[name.removesuffix("-scheduler")]
+            max(0.0, at - posted[name.removesuffix("-scheduler")])
             for uid, at in seen.created.items()
             if (name := seen.bodies[uid]["metadata"]["name"]).endswith("-scheduler")
         ]

@@ -6,7 +6,8 @@ from dask_operator_api import labels
 from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest, section
 
-from dask_operator.observed import PodView
+from dask_operator.desired.owner import OWNER_KINDS
+from dask_operator.observed import ObjectView, PodView
 from dask_operator.observed.pods import is_placement
 from dask_operator.queue import KeyedQueue
 from dask_operator.retirement import SchedulerDesk
@@ -52,6 +53,15 @@ def is_watched(kind: str, body: Manifest) -> bool:
     return labels.CLUSTER_NAME in held and held.get(labels.COMPONENT) in COMPONENTS
 
 
+def _edited(before: ObjectView | None, after: ObjectView) -> Key | None:
+    """The custom resource that somebody has written another spec into, if that is what has happened."""
+    kind = OWNER_KINDS.get(type(after))  # type: ignore[arg-type]
+    if kind is None or before is None or before.uid != after.uid:
+        return None
+    same = getattr(before, "generation", None) == getattr(after, "generation", None)
+    return None if same else Key(kind, after.namespace, after.name)
+
+
 class Intake:
     """Remembers what was seen, and queues whatever may come out differently because of it."""
 
@@ -71,7 +81,7 @@ class Intake:
             for key in touched:
                 self._queue.add_after(key, PLACEMENT_SECONDS)
         else:
-            self._queue_all(touched)
+            self._queue_all(touched, _edited(before, view))
         return True
 
     def gone(self, kind: str, namespace: str, name: str, uid: str, version: int) -> bool:
@@ -116,6 +126,6 @@ class Intake:
         for job in self._store.jobs.objects.values():
             self._queue_all(keys_touched(self._store, job))
 
-    def _queue_all(self, keys: Iterable[Key]) -> None:
+    def _queue_all(self, keys: Iterable[Key], edited: Key | None = None) -> None:
         for key in keys:
-            self._queue.add(key)
+            self._queue.add(key, key == edited)

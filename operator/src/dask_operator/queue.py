@@ -52,24 +52,34 @@ class KeyedQueue:
     _running: dict[Key, float] = field(default_factory=dict)
     _again: set[Key] = field(default_factory=set)
     """Keys added while they were being worked on."""
+    _edited: set[Key] = field(default_factory=set)
+    """Those of them that were edited meanwhile."""
     _timers: dict[Key, asyncio.TimerHandle] = field(default_factory=dict)
     _failures: dict[Key, int] = field(default_factory=dict)
     _not_before: dict[Key, float] = field(default_factory=dict)
-    """Keys that failed, or rest → the loop time before which news does not bring them back."""
+    """Keys that failed → the loop time before which news does not bring them back."""
+    _resting: dict[Key, float] = field(default_factory=dict)
+    """Keys after a pass → the loop time before which news does not bring them back, but for an edit."""
     _setback: float | None = None
     """When a pass ended last with something to try again (loop time)."""
     _ending: bool = False
     _finished: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def add(self, key: Key) -> None:
-        """Have ``key`` reconciled soon, once, however often it is added before that."""
+    def add(self, key: Key, edited: bool = False) -> None:
+        """Have ``key`` reconciled soon, once, however often it is added before that; at once if it was ``edited``."""
         now = asyncio.get_running_loop().time()
+        if edited:
+            self._resting.pop(key, None)
+        until = max(self._not_before.get(key, now), self._resting.get(key, now))
         if key in self._running:
             self._again.add(key)
-        elif self._not_before.get(key, now) > now:
-            self.add_after(key, self._not_before[key] - now)
+            if edited:
+                self._edited.add(key)
+        elif until > now:
+            self.add_after(key, until - now)
         elif key not in self._queued:
             self._not_before.pop(key, None)
+            self._resting.pop(key, None)
             self._cancel_timer(key)
             self._queued[key] = now
             self._ready.put_nowait(key)
@@ -86,6 +96,7 @@ class KeyedQueue:
     def _due(self, key: Key) -> None:
         self._timers.pop(key, None)
         self._not_before.pop(key, None)
+        self._resting.pop(key, None)
         self.add(key)
 
     def _cancel_timer(self, key: Key) -> None:
@@ -138,7 +149,9 @@ class KeyedQueue:
                 del self._running[key]
                 if key in self._again:
                     self._again.discard(key)
-                    self.add(key)
+                    edited = key in self._edited
+                    self._edited.discard(key)
+                    self.add(key, edited)
 
     async def _once(self, key: Key, one: passes.Pass) -> None:
         failure: Exception | None = None
@@ -161,9 +174,9 @@ class KeyedQueue:
 
     def _rest(self, key: Key, took: float) -> None:
         now = asyncio.get_running_loop().time()
-        self._not_before[key] = now + min(max(REST * took, SHORTEST_REST), LONGEST_REST)
-        if len(self._not_before) > RESTING_MAX:
-            self._not_before = {other: until for other, until in self._not_before.items() if until > now}
+        self._resting[key] = now + min(max(REST * took, SHORTEST_REST), LONGEST_REST)
+        if len(self._resting) > RESTING_MAX:
+            self._resting = {other: until for other, until in self._resting.items() if until > now}
 
     def _back_off(self, key: Key, error: Exception, least: float | None) -> None:
         failures = self._failures[key] = self._failures.get(key, 0) + 1

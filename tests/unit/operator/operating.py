@@ -31,7 +31,10 @@ class Waiting:
 
     keys: set[Key] = field(default_factory=set)
 
-    def add(self, key: Key) -> None:
+    def add(self, key: Key, edited: bool = False) -> None:
+        self.keys.add(key)
+
+    def add_after(self, key: Key, seconds: float) -> None:
         self.keys.add(key)
 
 

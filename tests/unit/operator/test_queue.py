@@ -92,6 +92,37 @@ async def test_news_soon_after_a_pass_waits_a_moment_for_more() -> None:
         assert await until(lambda: work.done == [A, A], "the second pass") > SHORTEST_REST / 2
 
 
+async def test_an_edit_waits_for_nothing_after_a_pass() -> None:
+    work = Work()
+    async with running(work) as queue:
+        queue.add(A)
+        await until(lambda: work.done == [A], "the first pass")
+        queue.add(A)
+        queue.add(A, edited=True)
+        assert await until(lambda: work.done == [A, A], "the second pass") < SHORTEST_REST / 2
+
+
+async def test_an_edit_during_a_pass_is_looked_at_right_after_it() -> None:
+    work = Work()
+    work.gate.clear()
+    async with running(work) as queue:
+        queue.add(A)
+        await until(lambda: work.running == [A], "the first pass")
+        queue.add(A, edited=True)
+        work.gate.set()
+        assert await until(lambda: work.done == [A, A], "the second pass") < SHORTEST_REST / 2
+
+
+async def test_an_edit_does_not_shorten_the_pause_that_the_server_asked_for() -> None:
+    work = Work()
+    work.answers = [TryAgain("later", retry_after=0.4)]
+    async with running(work) as queue:
+        queue.add(A)
+        await until(lambda: len(work.done) == 1, "the first pass")
+        queue.add(A, edited=True)
+        assert await until(lambda: len(work.done) == 2, "the second pass") > 0.3
+
+
 async def test_different_keys_are_worked_on_at_the_same_time_up_to_the_limit() -> None:
     work = Work()
     work.gate.clear()

@@ -72,7 +72,7 @@ class _Queue:
     def __init__(self) -> None:
         self.keys: list[Key] = []
 
-    def add(self, key: Key) -> None:
+    def add(self, key: Key, edited: bool = False) -> None:
         self.keys.append(key)
 
 
