@@ -24,15 +24,13 @@ def refuse(addresses: str) -> None:
 
 
 def lose(addresses: str) -> None:
-    """Have what goes to these addresses lost: nobody answers, and nobody refuses, as where a node has gone."""
-    _keep_in(addresses, "DROP")
+    """Have what leaves the machine for these addresses lost: nobody answers, and nobody refuses, as on a lost node."""
+    _keep_in(addresses, "DROP", "!", "-o", "lo")
 
 
-def _keep_in(addresses: str, target: str) -> None:
+def _keep_in(addresses: str, target: str, *only: str) -> None:
     succeeds(["iptables", "-N", REFUSED])
-    _ensure_rule([REFUSED, "-d", addresses, "-j", target])
-    for hook in ("FORWARD", "OUTPUT"):
-        _ensure_rule([hook, "-j", REFUSED])
+    _ensure_rule([REFUSED, "-d", addresses, *only, "-j", target])
 
 
 def _ensure_rule(rule: list[str]) -> None:
