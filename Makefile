@@ -128,3 +128,11 @@ bench: venv cluster install ## The benchmarks
 	python -m bench sizing
 	$(LOCALCLUSTER) up --client-limits default
 	python -m bench.table
+
+.PHONY: bench-incumbent
+bench-incumbent: venv cluster tools install test-needs ## The same measures for dask-kubernetes, in place of ours for a while (15 minutes)
+	@python -m bench incumbent
+	$(LOCALCLUSTER) up --client-limits raised
+	python -m bench incumbent
+	$(LOCALCLUSTER) up --client-limits default
+	python -m bench.table

@@ -49,7 +49,11 @@ async def population(api: ApiServer, run: str) -> AsyncIterator[Crowd]:
         async with crowd(api, run) as seen, space_for(api, run):
             await create_clusters(api, run, [cluster(run, name(n), WORKERS) for n in range(CLUSTERS)])
             await seen.all_ready(CLUSTERS * (WORKERS + 1))
-            yield seen
+            try:
+                yield seen
+            finally:  # a namespace would take its Pods away one after the other
+                await api.call("DELETE", f"/apis/kubernetes.dask.org/v1/namespaces/{run}/daskclusters")
+                await seen.until("no Pod left", lambda: not seen.created)
 
 
 async def settled_memory() -> float:

@@ -33,9 +33,18 @@ def operator() -> Usage:
     Raises:
         BenchError: there is none, or more than one: not the local cluster, or replicas.
     """
-    found = running()
+    return only(COMMAND)
+
+
+def only(command: bytes) -> Usage:
+    """The usage of the one process of this machine whose command line has these words.
+
+    Raises:
+        BenchError: there is none, or more than one.
+    """
+    found = running(command)
     if len(found) != 1:
-        raise BenchError(f"one operator is needed on this machine, and there are {len(found)}")
+        raise BenchError(f"one process of {command.decode()} is needed on this machine, not {len(found)}")
     return of(int(found[0].name))
 
 
@@ -48,9 +57,9 @@ def of(pid: int) -> Usage:
     return Usage((user + system) / TICKS, int(status["VmRSS"].split()[0]) * KIB)
 
 
-def running() -> list[Path]:
-    """The folders in ``/proc`` of all operators on this machine."""
-    return [folder for folder in Path("/proc").glob("[0-9]*") if COMMAND in _command(folder)]
+def running(command: bytes = COMMAND) -> list[Path]:
+    """The folders in ``/proc`` of all processes with these words in their command line: by default operators."""
+    return [folder for folder in Path("/proc").glob("[0-9]*") if command in _command(folder)]
 
 
 def _command(folder: Path) -> bytes:

@@ -56,8 +56,7 @@ def run(*chosen: str) -> Iterator[str]:
 
     The whole table is kept in ``build/bench``, a file for each kind of client limits.
     """
-    held = settings.load()
-    limits = held.client_limits if held is not None else "default"
+    limits = client_limits()
     yield f"Kubernetes' client limits: {limits}"
     rows: list[Row] = []
     for part in chosen or _parts(limits):
@@ -67,6 +66,12 @@ def run(*chosen: str) -> Iterator[str]:
     if not chosen:
         RESULTS.mkdir(parents=True, exist_ok=True)
         (RESULTS / f"{limits}.json").write_text(json.dumps([asdict(row) for row in rows], indent=1))
+
+
+def client_limits() -> str:
+    """Those of Kubernetes' own clients in the cluster: default or raised."""
+    held = settings.load()
+    return held.client_limits if held is not None else settings.DEFAULT_LIMITS
 
 
 def _parts(limits: str) -> list[str]:

@@ -18,15 +18,15 @@ from tests.support.dask import (
     on_workers,
 )
 from tests.support.jobs import ended, job, only_left, outcomes
-from tests.support.kubectl import KUBECTL, ROOT, Tree, apply, eventually, get, kubectl, list_objects
+from tests.support.kubectl import KUBECTL, Tree, apply, eventually, get, kubectl, list_objects
 from tests.support.namespaces import WATCHED
 from tests.support.operator_process import no_operator
 from tests.support.releases import (
     TAKE,
+    incumbent_release,
     instead_of_the_release,
     namespaces,
     pods_as_made,
-    run,
     uninstall,
     upgrade,
 )
@@ -34,7 +34,6 @@ from tests.support.tally import note_run, start_tally
 
 pytestmark = pytest.mark.alone
 
-SITE = ROOT / "build" / "incumbent" / "lib"
 MARK = "kopf.zalando.org/last-handled-configuration"
 FINALIZER = "kopf.zalando.org/KopfFinalizerMarker"
 
@@ -123,32 +122,6 @@ def test_another_operator_s_cluster_is_left_alone_until_an_annotation_asks(names
 # -- the real one
 
 
-@contextmanager
-def _incumbent_release(place: str) -> Iterator[None]:
-    """That operator's own chart with its own definitions, as they come with its wheel.
-
-    Those have no status subresource, and it has no right to ours: with other definitions than its own it does nothing.
-    """
-    (chart,) = SITE.glob(
-        "python3.*/site-packages/dask_kubernetes/operator/deployment/helm/dask-kubernetes-operator"
-    )
-    image = (ROOT / "build" / "image-incumbent-operator").read_text().strip()
-    name, _, tag = image.rpartition(":")
-    values = (
-        f"--set=image.name={name}",
-        f"--set-string=image.tag={tag}",
-        "--set=image.pullPolicy=IfNotPresent",
-    )
-    wait = ("--skip-crds", "--wait", "--timeout=180s")
-    # Helm leaves definitions that are there already as they are.
-    kubectl("apply", "--server-side", "--force-conflicts", f"--filename={chart / 'crds'}")
-    run("helm", "install", "theirs", chart, f"--namespace={place}", *wait, *values)
-    try:
-        yield
-    finally:
-        uninstall("theirs", place)
-
-
 TASKS = 240
 
 
@@ -182,7 +155,7 @@ def test_a_computing_cluster_of_the_incumbent_goes_on_and_is_moved_when_it_is_id
     place = f"legacy-{secrets.token_hex(3)}"
     cluster = _their_cluster(2)
     with instead_of_the_release(), namespaces(place):
-        with _incumbent_release(place):
+        with incumbent_release(place):
             apply(namespace, cluster)
             eventually("their workers", lambda: _ready_workers(namespace) == 2, 180)
         tally = start_tally(namespace)
@@ -225,7 +198,7 @@ assert len(schedulers) == 1, schedulers
 def test_a_running_job_of_the_incumbent_goes_on_and_ends_once(namespace: str) -> None:
     place = f"legacy-{secrets.token_hex(3)}"
     with instead_of_the_release(), namespaces(place):
-        with _incumbent_release(place):
+        with incumbent_release(place):
             apply(namespace, _their_job())
             eventually("its program to compute", lambda: "computed" in _said(namespace), 180)
         before = names(list_objects(namespace, "pods"))

@@ -15,7 +15,7 @@ from bench import process
 from bench.crowd import Crowd, cluster, create_clusters
 from bench.population import CLUSTERS, WORKERS, name, population
 from tests.support.api_server import MERGE, ApiServer, Refused
-from tests.support.kubectl import Tree, kubectl, list_objects
+from tests.support.kubectl import Tree, eventually, kubectl, list_objects
 
 SECONDS = 600.0
 FIRST_SECONDS = 120.0
@@ -115,7 +115,7 @@ def _queued() -> Iterator[int]:
 def test_ten_minutes_of_scaling_deleting_and_killing_leave_every_number_right_and_memory_flat() -> None:
     seed, samples = 1, []  # type: int, list[tuple[float, float]]
     asyncio.run(_soak(samples, seed))
-    assert list(_queued()) == [0]
+    eventually("the queue to be empty", lambda: list(_queued()) == [0], 60)
     first = samples[0][0]
     late = [(at, mib) for at, mib in samples if at - first > FIRST_SECONDS]
     slope = 60 * linear_regression(*zip(*late, strict=True)).slope

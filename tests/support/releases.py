@@ -18,6 +18,7 @@ from .operator_process import NAMESPACE
 
 CHART = ROOT / "charts" / "dask-operator"
 BIN = ROOT / "build" / "bin"
+SITE = ROOT / "build" / "incumbent" / "lib"
 TAKE = ("--take-ownership", "--force-conflicts")
 """For definitions that another release has left."""
 
@@ -109,6 +110,32 @@ def instead_of_the_release() -> Iterator[None]:
                 "PATH": f"{BIN}:{os.environ['PATH']}",
             },
         )
+
+
+@contextmanager
+def incumbent_release(place: str) -> Iterator[None]:
+    """The operator of dask-kubernetes, by its own chart with its own definitions, as they come with its wheel.
+
+    Those have no status subresource, and it has no right to ours: with other definitions than its own it does nothing.
+    """
+    (chart,) = SITE.glob(
+        "python3.*/site-packages/dask_kubernetes/operator/deployment/helm/dask-kubernetes-operator"
+    )
+    image = (ROOT / "build" / "image-incumbent-operator").read_text().strip()
+    name, _, tag = image.rpartition(":")
+    values = (
+        f"--set=image.name={name}",
+        f"--set-string=image.tag={tag}",
+        "--set=image.pullPolicy=IfNotPresent",
+    )
+    wait = ("--skip-crds", "--wait", "--timeout=180s")
+    # Helm leaves definitions that are there already as they are.
+    kubectl("apply", "--server-side", "--force-conflicts", f"--filename={chart / 'crds'}")
+    run("helm", "install", "theirs", chart, f"--namespace={place}", *wait, *values)
+    try:
+        yield
+    finally:
+        uninstall("theirs", place)
 
 
 @contextmanager
