@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 import aiohttp
 from dask_operator_api.answers import lines, message_in
 from dask_operator_api.kinds import GROUP, VERSION, Kind
+from dask_operator_api.leadership import Lease
 from dask_operator_api.manifests import Manifest, section
 
 from dask_operator_autoscaler.connection import Connection, by_kubeconfig, in_pod
@@ -143,13 +144,18 @@ class Kube:
         with contextlib.suppress(Conflict):
             await self._call("POST", f"/api/v1/namespaces/{namespace}/events?{_MANAGER}", event)
 
-    async def lease(self, namespace: str, name: str) -> Manifest:
-        """A Lease."""
-        return await self._call("GET", _lease(namespace, name))
-
-    async def write_lease(self, namespace: str, name: str, body: Manifest) -> Manifest:
-        """Lay ``body`` over a Lease; gives what it is then."""
-        return await self._patch(_lease(namespace, name), body)
+    def lease(self, namespace: str, name: str) -> Lease:
+        """A Lease, as an election wants it."""
+        path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}"
+        return Lease(
+            namespace=namespace,
+            name=name,
+            read=lambda: self._call("GET", path),
+            patch=lambda body: self._patch(path, body),
+            failure=ApiError,
+            conflict=Conflict,
+            missing=NotFound,
+        )
 
     async def _patch(self, path: str, body: Manifest) -> Manifest:
         return await self._call("PATCH", f"{path}?{_MANAGER}", body, _MERGE)
@@ -203,10 +209,6 @@ def _path(kind: Kind, namespace: str = "", name: str = "") -> str:
     space = f"/namespaces/{namespace}" if namespace else ""
     own = f"/{name}" if name else ""
     return f"/apis/{GROUP}/{VERSION}{space}/{kind.plural}{own}"
-
-
-def _lease(namespace: str, name: str) -> str:
-    return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}"
 
 
 def _change(line: bytes) -> Change:

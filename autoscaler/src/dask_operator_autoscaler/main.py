@@ -12,11 +12,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from dask_operator_api.election import Identity
+from dask_operator_api.fence import Fence, boot_seconds
+from dask_operator_api.leadership import Leadership, LeadershipLost
 
 from dask_operator_autoscaler import health
 from dask_operator_autoscaler.connection import Connection
 from dask_operator_autoscaler.kube import Kube, find
-from dask_operator_autoscaler.leading import LeadershipLost, Leading
 from dask_operator_autoscaler.loop import Loop
 from dask_operator_autoscaler.metrics import Gauges, Metrics
 from dask_operator_autoscaler.scheduler import Schedulers
@@ -52,7 +53,7 @@ class JsonFormatter(logging.Formatter):
 class Parts:
     """The autoscaler."""
 
-    leading: Leading
+    leadership: Leadership
     watching: Watching
     loop: Loop
     store: Store
@@ -61,7 +62,7 @@ class Parts:
     def gauges(self) -> Gauges:
         """The numbers of this moment."""
         return Gauges(
-            leading=self.leading.now,
+            leading=self.leadership.leading,
             ready=self.watching.ready,
             autoscalers=len(self.store.autoscalers),
             clusters=len(self.store.autoscalers.homes()),
@@ -70,7 +71,7 @@ class Parts:
 
     def complaint(self) -> str:
         """What keeps it from working; empty if nothing does."""
-        return health.trouble(self.watching.age, self.loop.lateness, self.leading.tried_ago())
+        return health.trouble(self.watching.age, self.loop.lateness, self.leadership.tried_ago())
 
 
 async def run(settings: Settings, connection: Connection | None = None) -> None:
@@ -89,26 +90,39 @@ async def run(settings: Settings, connection: Connection | None = None) -> None:
         try:
             await _until_told(parts)
         finally:
-            await parts.leading.release()
+            await parts.leadership.release()
 
 
 async def _assemble(settings: Settings, connection: Connection, closing: AsyncExitStack) -> Parts:
     metrics = Metrics()
     me = Identity.of(settings.identity, settings.pod_uid, secrets.token_hex(4))
     aside = Kube(connection, connections=ASIDE_CONNECTIONS, called=metrics.called)
-    leading = Leading(settings.namespace, settings.lease, me, aside)
-    kube = Kube(connection, leading.left, called=metrics.called)
+    fence = Fence()
+    leadership = Leadership(aside.lease(settings.namespace, settings.lease), me, fence, boot_seconds)
+    kube = Kube(connection, fence.left, called=metrics.called)
     schedulers, store = Schedulers(metrics.asked), Store()
     for part in (aside, kube, schedulers):
         closing.push_async_callback(part.close)
     visitor = Visitor(store, kube, schedulers, time.time, settings.identity, metrics)
-    loop = Loop(store, visitor, time.monotonic, random.Random(), lambda: leading.now, metrics.visited)
-    leading.began = loop.look_around
+    loop = Loop(store, visitor, time.monotonic, random.Random(), lambda: leadership.leading, metrics.visited)
+    leadership.resumed = loop.look_around
     spaces = settings.watch_namespaces or ("",)
     watching = Watching(kube, store, loop.touch, loop.look_around, time.monotonic, spaces)
-    parts = Parts(leading, watching, loop, store, metrics)
+    parts = Parts(leadership, watching, loop, store, metrics)
     metrics.watch(parts.gauges)
     return parts
+
+
+async def _lead(parts: Parts) -> None:
+    """Once everything is known, wait for the Lease, begin, and renew it until cancelled.
+
+    Raises:
+        LeadershipLost: another process has taken it.
+    """
+    await parts.watching.known.wait()
+    await parts.leadership.acquire()
+    parts.loop.look_around()
+    await parts.leadership.hold()
 
 
 async def _until_told(parts: Parts) -> None:
@@ -117,7 +131,7 @@ async def _until_told(parts: Parts) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     tasks = {
         asyncio.create_task(parts.watching.run(), name="watching"),
-        asyncio.create_task(parts.leading.run(parts.watching.known), name="leading"),
+        asyncio.create_task(_lead(parts), name="leading"),
         asyncio.create_task(parts.loop.run(), name="visiting"),
         asyncio.create_task(stop.wait(), name="signal"),
     }

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dask_operator_api.election import Identity
+from dask_operator_api.fence import Fence, boot_seconds
+from dask_operator_api.leadership import Leadership
 
 from dask_operator import __version__, rights
 from dask_operator.dask_scheduler import DaskSchedulers
-from dask_operator.fence import Fence, boot_seconds
 from dask_operator.hearing import Hearing
 from dask_operator.intake import Intake
 from dask_operator.keeper import Keeper
 from dask_operator.kube import Kube
-from dask_operator.leadership import Leadership
 from dask_operator.metrics import Gauges, Metrics
 from dask_operator.observed.pods import worker_states
 from dask_operator.pace import Pace
@@ -117,9 +117,8 @@ async def assemble(settings: Settings) -> Parts:
     needed = rights.needed(settings.autoscaling)
     territory = Territory(aside, settings.namespace, settings.release, settings.watch_namespaces, needed)
     me = Identity.of(settings.identity, settings.pod_uid, secrets.token_hex(4))
-    leadership = Leadership(
-        aside, settings.namespace, settings.release, me, fence, boot_seconds, _notes(territory)
-    )
+    lease = aside.lease(settings.namespace, settings.release)
+    leadership = Leadership(lease, me, fence, boot_seconds, _notes(territory))
     hearing = Hearing()
     watches = Watches(lambda event: keeper.heard(event), fence, agent, settings.plugins_unlabelled)
     survey = Survey(kube, intake, territory, hearing, lambda: watches.running, time.monotonic)

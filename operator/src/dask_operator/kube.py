@@ -9,7 +9,9 @@ from urllib.parse import urlencode
 
 import aiohttp
 from dask_operator_api.answers import lines
+from dask_operator_api.fence import Fence
 from dask_operator_api.kinds import GROUP, VERSION, Kind
+from dask_operator_api.leadership import Lease
 from dask_operator_api.manifests import Manifest
 from kubernetes.aio import config
 from kubernetes.aio.client.api_client import ApiClient
@@ -18,7 +20,6 @@ from kubernetes.aio.client.configuration import Configuration
 from dask_operator import transport
 from dask_operator.answers import Change, change_in, checked, object_in
 from dask_operator.errors import ApiError, Conflict, NotFound, NotLeading, Refused, TryAgain, Uncertain
-from dask_operator.fence import Fence
 from dask_operator.pace import Pace
 
 REQUEST_SECONDS = 15.0
@@ -224,6 +225,18 @@ class Kube:
         except NotFound:
             return False
         return bool(held["metadata"]["uid"] == uid)
+
+    def lease(self, namespace: str, name: str) -> Lease:
+        """A Lease, as an election wants it."""
+        return Lease(
+            namespace=namespace,
+            name=name,
+            read=lambda: self.get("Lease", namespace, name),
+            patch=lambda body: self.patch("Lease", namespace, name, body),
+            failure=ApiError,
+            conflict=Conflict,
+            missing=NotFound,
+        )
 
     async def list_named(self, kind: str, name: str) -> list[Manifest]:
         """The objects of ``kind`` with that name, of all namespaces: a right to list may be for one name only."""

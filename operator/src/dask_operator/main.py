@@ -6,8 +6,9 @@ import os
 import sys
 from typing import NoReturn
 
+from dask_operator_api.leadership import LeadershipLost
+
 from dask_operator import life, logs
-from dask_operator.leadership import LeadershipLost
 from dask_operator.plugins import PluginFailed
 from dask_operator.settings import Settings, SettingsError
 from dask_operator.territory import Unfit

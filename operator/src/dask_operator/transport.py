@@ -14,8 +14,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.client_reqrep import ClientRequest
-
-from dask_operator.fence import Fence
+from dask_operator_api.fence import Fence
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 

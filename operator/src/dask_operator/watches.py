@@ -12,9 +12,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import kopf
+from dask_operator_api.fence import Fence
 
 from dask_operator import handlers, plugins
-from dask_operator.fence import Fence
 from dask_operator.handlers import Event
 from dask_operator.kube import session_for_watches
 

@@ -54,7 +54,7 @@ async def test_nothing_is_written_where_the_fence_is_closed_but_read_it_is() -> 
         kube = Kube(where, lambda: left)
         with pytest.raises(errors.NotLeading):
             await kube.scale("ns", "c-default", 4, "7")
-        await kube.lease("ns", "l")
+        await kube.lease("ns", "l").read()
         assert [call[0] for call in api.calls] == ["GET"]
         left = 5.0
         await kube.scale("ns", "c-default", 4, "7")

@@ -52,12 +52,12 @@ async def test_calls_are_counted_by_verb_and_code() -> None:
     metrics = Metrics()
     async with stub_api() as (api, where):
         kube = Kube(where, called=metrics.called)
-        await kube.lease("ns", "l")
+        await kube.lease("ns", "l").read()
         api.refusal = 409
         with pytest.raises(ApiError):
             await kube.scale("ns", "g", 1, "7")
     with pytest.raises(ApiError):
-        await kube.lease("ns", "l")
+        await kube.lease("ns", "l").read()
     await kube.close()
     # labels by name: code, verb
     assert counted(metrics, "api_calls_total") == {("200", "GET"): 1, ("409", "PATCH"): 1, ("none", "GET"): 1}

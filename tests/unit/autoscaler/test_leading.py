@@ -1,163 +1,35 @@
-"""Which of several autoscalers decides, against a Lease in memory."""
+"""When the autoscaler wants to lead, and what it does when it may."""
 
 import asyncio
-from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from dask_operator_api.election import LEASE_SECONDS, RENEW_SECONDS, Identity
-from dask_operator_autoscaler.errors import Conflict, NotFound, TryAgain
-from dask_operator_autoscaler.leading import LeadershipLost, Leading
+from dask_operator_api.leadership import LeadershipLost
+from dask_operator_autoscaler import main
 
 
-@dataclass
-class Api:
-    """A Lease with optimistic concurrency."""
+async def test_the_lease_is_wanted_when_everything_is_known_and_then_the_work_begins() -> None:
+    happened: list[str] = []
+    known = asyncio.Event()
 
-    holder: str = ""
-    version: int = 1
-    fails: bool = False
-    missing: bool = False
-    bodies: list[dict[str, Any]] = field(default_factory=list)
+    async def acquire() -> None:
+        happened.append("acquired")
 
-    async def lease(self, namespace: str, name: str) -> dict[str, Any]:
-        if self.fails:
-            raise TryAgain("no answer")
-        if self.missing:
-            raise NotFound("no such Lease")
-        meta = {"name": name, "namespace": namespace, "resourceVersion": str(self.version)}
-        return {"metadata": meta, "spec": {"holderIdentity": self.holder, "leaseDurationSeconds": 15}}
+    async def hold() -> None:
+        happened.append("held")
+        raise LeadershipLost("another holds it")
 
-    async def write_lease(self, namespace: str, name: str, body: dict[str, Any]) -> dict[str, Any]:
-        held = await self.lease(namespace, name)
-        if body["metadata"]["resourceVersion"] != held["metadata"]["resourceVersion"]:
-            raise Conflict("it has changed")
-        self.bodies.append(body)
-        self.version += 1
-        self.holder = body["spec"]["holderIdentity"]
-        return await self.lease(namespace, name)
-
-
-@dataclass
-class World:
-    """Some processes, one Lease, one clock."""
-
-    api: Api = field(default_factory=Api)
-    now: float = 100.0
-
-    def process(self, name: str = "a") -> Leading:
-        me = Identity.of(f"pod-{name}", f"uid-{name}", "1")
-        return Leading("ns", "lease", me, self.api, lambda: self.now)  # type: ignore[arg-type]
-
-
-async def take(leading: Leading) -> bool:
-    """One look of a process that waits."""
-    return await leading._attempt(leading._look_and_move)
-
-
-async def renew(leading: Leading) -> bool:
-    """One renewal of a process that leads."""
-    return await leading._attempt(leading._renew)
-
-
-async def test_a_lease_that_nobody_holds_is_taken_and_leads_for_the_time_since_it_was_asked_for() -> None:
-    world = World()
-    mine = world.process()
-    assert not mine.now
-    assert await take(mine)
-    assert mine.left() == RENEW_SECONDS
-    assert world.api.holder == "pod-a_uid-a_1"
-    world.now += RENEW_SECONDS
-    assert not mine.now
-
-
-async def test_a_standby_waits_until_the_lease_was_not_renewed_for_its_time_which_is_after_the_leader_has_stopped() -> (
-    None
-):
-    world = World()
-    leader, standby = world.process("a"), world.process("b")
-    assert await take(leader)
-    assert not await take(standby)
-    began = world.now
-    while not await take(standby):
-        world.now += 1
-        assert world.now - began <= LEASE_SECONDS + 2
-    assert not leader.now
-    assert world.now - began > LEASE_SECONDS
-    with pytest.raises(LeadershipLost, match="pod-b"):
-        await renew(leader)
-
-
-async def test_a_leader_that_cannot_renew_stops_and_goes_on_if_nobody_has_taken_the_lease() -> None:
-    world = World()
-    mine = world.process()
-    await take(mine)
-    world.api.fails = True
-    world.now += RENEW_SECONDS + 1
-    assert not await renew(mine)
-    assert not mine.now
-    world.api.fails = False
-    assert await renew(mine)
-    assert mine.now
-
-
-async def test_somebody_elses_note_on_the_lease_does_not_end_the_leadership() -> None:
-    world = World()
-    mine = world.process()
-    await take(mine)
-    world.api.version += 1
-    world.now += 2
-    assert await renew(mine)
-    assert mine.left() == RENEW_SECONDS
-
-
-async def test_who_is_told_to_stop_hands_over_and_leads_no_more() -> None:
-    world = World()
-    mine, other = world.process("a"), world.process("b")
-    await take(mine)
-    await mine.release()
-    assert not mine.now
-    assert await take(other)
-
-
-async def test_who_does_not_hold_the_lease_has_nothing_to_hand_over() -> None:
-    world = World()
-    world.api.holder = "other"
-    mine = world.process()
-    await take(mine)
-    await mine.release()
-    assert world.api.bodies == []
-
-
-async def test_a_container_that_was_started_again_takes_its_pods_lease_at_once() -> None:
-    world = World()
-    world.api.holder = "pod-a_uid-a_0"
-    assert await take(world.process())
-
-
-async def test_a_lease_that_is_missing_is_told_once_with_the_remedy(caplog: pytest.LogCaptureFixture) -> None:
-    world = World()
-    world.api.missing = True
-    mine = world.process()
-    for _ in range(5):
-        assert not await take(mine)
-    assert [record.message.count("helm upgrade") for record in caplog.records] == [1]
-
-
-async def test_the_lease_is_wanted_when_everything_is_known_and_then_the_work_begins(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("dask_operator_autoscaler.leading.RETRY_SECONDS", 0.01)
-    world, ready, began = World(), asyncio.Event(), asyncio.Event()
-    mine = world.process()
-    mine.began = began.set
-    running = asyncio.create_task(mine.run(ready))
+    parts: Any = SimpleNamespace(
+        watching=SimpleNamespace(known=known),
+        leadership=SimpleNamespace(acquire=acquire, hold=hold),
+        loop=SimpleNamespace(look_around=lambda: happened.append("looked around")),
+    )
+    leading = asyncio.create_task(main._lead(parts))
     await asyncio.sleep(0)
-    assert world.api.holder == ""
-    ready.set()
-    async with asyncio.timeout(10):
-        await began.wait()
-        assert mine.now
-        world.api.holder, world.api.version = "other", 9
-        with pytest.raises(LeadershipLost):
-            await running
+    assert happened == []
+    known.set()
+    with pytest.raises(LeadershipLost):
+        async with asyncio.timeout(5):
+            await leading
+    assert happened == ["acquired", "looked around", "held"]

@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 from dask_operator import transport
-from dask_operator.fence import Fence
 from dask_operator.transport import NotSent
+from dask_operator_api.fence import Fence
 
 
 @dataclass

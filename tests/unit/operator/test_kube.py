@@ -9,8 +9,8 @@ import pytest
 from aiohttp import web
 from dask_operator import transport
 from dask_operator.errors import ApiError, Conflict, NotFound, TryAgain
-from dask_operator.fence import Fence
 from dask_operator.kube import Kube
+from dask_operator_api.fence import Fence
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 

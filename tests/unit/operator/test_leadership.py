@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from dask_operator.errors import Conflict, NotFound, TryAgain
-from dask_operator.fence import Fence
-from dask_operator.leadership import Leadership, LeadershipLost
+from dask_operator.errors import ApiError, Conflict, NotFound, TryAgain
 from dask_operator.rights import CLAIM, NEEDED, for_claims, for_leading
 from dask_operator.territory import Territory, Unfit
 from dask_operator_api.election import (
@@ -21,6 +19,8 @@ from dask_operator_api.election import (
     move,
     sight,
 )
+from dask_operator_api.fence import Fence
+from dask_operator_api.leadership import Leadership, LeadershipLost, Lease
 
 
 @dataclass
@@ -77,7 +77,16 @@ ME = Identity.of("pod-a", "uid-a", "1")
 
 
 def leadership(api: Any, clock: Clock, me: Identity = ME) -> Leadership:
-    return Leadership(api, "ns", "lease", me, Fence(clock), clock)
+    held = Lease(
+        "ns",
+        "lease",
+        read=lambda: api.get("Lease", "ns", "lease"),
+        patch=lambda body: api.patch("Lease", "ns", "lease", body),
+        failure=ApiError,
+        conflict=Conflict,
+        missing=NotFound,
+    )
+    return Leadership(held, me, Fence(clock), clock)
 
 
 def lease(holder: str = "") -> Api:

@@ -1,4 +1,4 @@
-"""Holding the Lease: the loop around the decisions of :mod:`dask_operator_api.election`."""
+"""Holding the Lease: the loop around the decisions of :mod:`dask_operator_api.election`, one for every program."""
 
 import asyncio
 import logging
@@ -19,11 +19,8 @@ from dask_operator_api.election import (
     move,
     sight,
 )
+from dask_operator_api.fence import Clock, Fence
 from dask_operator_api.manifests import Manifest
-
-from dask_operator.errors import ApiError, Conflict, NotFound
-from dask_operator.fence import Clock, Fence
-from dask_operator.kube import Kube
 
 logger = logging.getLogger(__name__)
 
@@ -35,20 +32,36 @@ class LeadershipLost(Exception):
     """Another process holds the Lease: this one has to end."""
 
 
+@dataclass(frozen=True)
+class Lease:
+    """How a Lease is read and patched, by calls that no other work can delay, and that pass no fence."""
+
+    namespace: str
+    name: str
+    read: Callable[[], Awaitable[Manifest]]
+    patch: Callable[[Manifest], Awaitable[Manifest]]
+    failure: type[Exception]
+    """What a call raises that has failed, in whatever way."""
+    conflict: type[Exception]
+    """The Lease is not what the patch was made for."""
+    missing: type[Exception]
+    """There is none."""
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
 @dataclass
 class Leadership:
     """One process's part in the election. The fence is open while it leads, and only then.
 
     Args:
-        kube: calls that pass no fence, on connections of their own, so that other work cannot delay a renewal.
         clock: the fence's clock.
         notes: what the Lease tells, as annotations, to whoever looks at it.
         resumed: called when the Lease could be renewed again after the fence had closed.
     """
 
-    kube: Kube
-    namespace: str
-    name: str
+    lease: Lease
     me: Identity
     fence: Fence
     clock: Clock
@@ -77,7 +90,7 @@ class Leadership:
         """Wait until the Lease is ours."""
         while True:
             if await self._attempt(self._look_and_move):
-                logger.info("%s holds the Lease %s/%s", self.me.name, self.namespace, self.name)
+                logger.info("%s holds the Lease %s", self.me.name, self.lease)
                 return
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -102,9 +115,9 @@ class Leadership:
                 return
             try:
                 async with asyncio.timeout(CALL_SECONDS):
-                    await self._patch(handed_over(self._seen.record, _wall()))
+                    await self.lease.patch(handed_over(self._seen.record, _wall()))
                 logger.info("the Lease is handed over")
-            except (ApiError, TimeoutError) as error:
+            except (self.lease.failure, TimeoutError) as error:
                 logger.warning("the Lease could not be handed over, it has to expire: %s", error)
 
     async def _attempt(self, call: Callable[[], Awaitable[bool]]) -> bool:
@@ -113,7 +126,7 @@ class Leadership:
         try:
             async with self._busy, asyncio.timeout(CALL_SECONDS):
                 done = await call()
-        except (ApiError, TimeoutError) as error:
+        except (self.lease.failure, TimeoutError) as error:
             self._steady_since = None
             self._tell(error)
             return False
@@ -125,10 +138,10 @@ class Leadership:
     def _tell(self, error: Exception) -> None:
         """Log what is wrong with the Lease: once, not every second."""
         text = str(error) or f"no answer within {CALL_SECONDS:.0f} s"
-        if isinstance(error, NotFound):
+        if isinstance(error, self.lease.missing):
             text += " (it comes with the release: `helm upgrade` makes it anew)"
         if self._told != type(error).__name__:
-            logger.warning("the Lease %s/%s cannot be used, trying on: %s", self.namespace, self.name, text)
+            logger.warning("the Lease %s cannot be used, trying on: %s", self.lease, text)
         self._told = type(error).__name__
 
     async def _look_and_move(self) -> bool:
@@ -145,11 +158,11 @@ class Leadership:
         return await self._write()
 
     async def _look(self) -> Sighting:
-        record = Record.parse(await self.kube.get("Lease", self.namespace, self.name))
+        record = Record.parse(await self.lease.read())
         before = self._seen
         self._seen = sight(before, record, self.clock())
         if before is None or before.record.holder != record.holder:
-            logger.info("the Lease %s/%s is held by %s", self.namespace, self.name, record.holder or "nobody")
+            logger.info("the Lease %s is held by %s", self.lease, record.holder or "nobody")
         return self._seen
 
     async def _write(self) -> bool:
@@ -157,15 +170,12 @@ class Leadership:
         assert self._seen is not None
         sent = self.clock()
         try:
-            answer = await self._patch(held_by(self.me, self._seen.record, _wall(), self.notes()))
-        except Conflict:
+            answer = await self.lease.patch(held_by(self.me, self._seen.record, _wall(), self.notes()))
+        except self.lease.conflict:
             return False
         self._seen = Sighting(Record.parse(answer), sent, sent)
         self.fence.open_until(sent + RENEW_SECONDS)
         return True
-
-    async def _patch(self, body: Manifest) -> Manifest:
-        return await self.kube.patch("Lease", self.namespace, self.name, body)
 
 
 def _wall() -> str:
