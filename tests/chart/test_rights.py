@@ -2,9 +2,9 @@
 
 import pytest
 from dask_operator import __version__
-from dask_operator.claims import MARKER_RESOURCE, MARKER_VERB, announced
-from dask_operator.definitions import too_old
-from dask_operator.rights import EVERYWHERE, NEEDED, Right, for_claims, for_leading, needed
+from dask_operator.scope.claims import MARKER_RESOURCE, MARKER_VERB, announced
+from dask_operator.scope.definitions import too_old
+from dask_operator.scope.rights import EVERYWHERE, NEEDED, Right, for_claims, for_leading, needed
 
 from .support import Renderer, Tree
 

@@ -5,8 +5,8 @@ What it did is in the API server's audit log; what it may do is in the release a
 
 import pytest
 import yaml
-from dask_operator.claims import MARKER_RESOURCE
-from dask_operator.rights import Right
+from dask_operator.scope.claims import MARKER_RESOURCE
+from dask_operator.scope.rights import Right
 
 from tests.support.audit import ACCOUNTS, Call, calls
 from tests.support.namespaces import WATCHED

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
-from dask_operator.rights import CLAIM
+from dask_operator.scope.rights import CLAIM
 
 from tests.support.dask import dask_cluster, fake_worker_pods
 from tests.support.kubectl import apply, eventually, get, kubectl, list_objects

@@ -9,26 +9,27 @@ from dask_operator_api.election import Identity
 from dask_operator_api.fence import Fence, boot_seconds
 from dask_operator_api.leadership import Leadership
 
-from dask_operator import __version__, rights
-from dask_operator.dask_scheduler import DaskSchedulers
-from dask_operator.hearing import Hearing
+from dask_operator import __version__
+from dask_operator.api_server.kube import Kube
+from dask_operator.api_server.pace import Pace
+from dask_operator.api_server.recorder import Recorder
 from dask_operator.intake import Intake
-from dask_operator.keeper import Keeper
-from dask_operator.kube import Kube
 from dask_operator.metrics import Gauges, Metrics
 from dask_operator.observed.pods import worker_states
-from dask_operator.pace import Pace
-from dask_operator.pod_watch import PodWatch
 from dask_operator.queue import KeyedQueue
 from dask_operator.reconcile import Context, reconcile
-from dask_operator.recorder import Recorder
-from dask_operator.resync import Survey
-from dask_operator.retirement import SchedulerDesk
+from dask_operator.schedulers.dask_scheduler import DaskSchedulers
+from dask_operator.schedulers.retirement import SchedulerDesk
+from dask_operator.scope import rights
+from dask_operator.scope.territory import Territory
 from dask_operator.settings import Settings
 from dask_operator.store import Key, Store
-from dask_operator.territory import Territory
 from dask_operator.vitals import Signs, complaint
-from dask_operator.watches import Watches
+from dask_operator.watching.hearing import Hearing
+from dask_operator.watching.keeper import Keeper
+from dask_operator.watching.pod_watch import PodWatch
+from dask_operator.watching.resync import Survey
+from dask_operator.watching.watches import Watches
 
 ASIDE_CONNECTIONS = 4
 

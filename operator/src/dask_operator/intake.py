@@ -10,7 +10,7 @@ from dask_operator.desired.owner import OWNER_KINDS
 from dask_operator.observed import ObjectView, PodView
 from dask_operator.observed.pods import is_placement
 from dask_operator.queue import KeyedQueue
-from dask_operator.retirement import SchedulerDesk
+from dask_operator.schedulers.retirement import SchedulerDesk
 from dask_operator.store import Key, Store, keys_touched
 
 BY_LABEL = ("Pod", "Service", "PodDisruptionBudget")

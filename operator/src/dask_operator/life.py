@@ -5,11 +5,13 @@ import logging
 import signal
 from contextlib import suppress
 
-from dask_operator import __version__, definitions, health, plugins
+from dask_operator import __version__, health
 from dask_operator.assembly import Parts, assemble
 from dask_operator.errors import ApiError, NotFound
+from dask_operator.scope import definitions
+from dask_operator.scope.territory import Unfit
 from dask_operator.settings import Settings
-from dask_operator.territory import Unfit
+from dask_operator.watching import plugins
 
 logger = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ from typing import NoReturn
 from dask_operator_api.leadership import LeadershipLost
 
 from dask_operator import life, logs
-from dask_operator.plugins import PluginFailed
+from dask_operator.scope.territory import Unfit
 from dask_operator.settings import Settings, SettingsError
-from dask_operator.territory import Unfit
-from dask_operator.watches import WatchesHang
+from dask_operator.watching.plugins import PluginFailed
+from dask_operator.watching.watches import WatchesHang
 
 logger = logging.getLogger("dask_operator")
 

@@ -1,7 +1,7 @@
 """Who leads: decisions on records seen at some time of one's own clock."""
 
 import pytest
-from dask_operator.transport import UNACKNOWLEDGED_SECONDS
+from dask_operator.api_server.transport import UNACKNOWLEDGED_SECONDS
 from dask_operator_api.election import (
     BLIND_SECONDS,
     LEASE_SECONDS,

@@ -6,14 +6,14 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from dask_operator.dask_scheduler import DaskSchedulers
+from dask_operator.api_server.kube import Kube
+from dask_operator.api_server.recorder import Recorder
 from dask_operator.errors import ApiError
 from dask_operator.intake import Intake, is_watched
-from dask_operator.kube import Kube
 from dask_operator.queue import KeyedQueue
 from dask_operator.reconcile import Context, reconcile
-from dask_operator.recorder import Recorder
-from dask_operator.retirement import SchedulerDesk
+from dask_operator.schedulers.dask_scheduler import DaskSchedulers
+from dask_operator.schedulers.retirement import SchedulerDesk
 from dask_operator.settings import Settings
 from dask_operator.store import Key, Store
 

@@ -4,10 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from dask_operator import claims
-from dask_operator.definitions import too_old
-from dask_operator.hearing import Hearing
-from dask_operator.rights import NEEDED, Right, in_words, missing
+from dask_operator.scope import claims
+from dask_operator.scope.definitions import too_old
+from dask_operator.scope.rights import NEEDED, Right, in_words, missing
 from dask_operator.vitals import (
     LEASE_LIMIT_SECONDS,
     LISTING_LIMIT_SECONDS,
@@ -16,6 +15,7 @@ from dask_operator.vitals import (
     Signs,
     complaint,
 )
+from dask_operator.watching.hearing import Hearing
 
 WELL = Signs(
     steady=1e6, oldest=0.0, setback=1e6, lease_tried=1.0, listing_tried=200.0, resync=300.0, deaf=0.0

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import aiohttp
 import pytest
 from aiohttp import web
-from dask_operator import transport
-from dask_operator.transport import NotSent
+from dask_operator.api_server import transport
+from dask_operator.api_server.transport import NotSent
 from dask_operator_api.fence import Fence
 
 

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 
 import pytest
-from dask_operator import keeper as keepers
-from dask_operator.hearing import Hearing
-from dask_operator.keeper import Keeper
+from dask_operator.watching import keeper as keepers
+from dask_operator.watching.hearing import Hearing
+from dask_operator.watching.keeper import Keeper
 
 
 class Watches:

@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import pytest
 from aiohttp import web
-from dask_operator import transport
+from dask_operator.api_server import transport
+from dask_operator.api_server.kube import Kube
 from dask_operator.errors import ApiError, Conflict, NotFound, TryAgain
-from dask_operator.kube import Kube
 from dask_operator_api.fence import Fence
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from dask_operator.errors import ApiError, Conflict, NotFound, TryAgain
-from dask_operator.rights import CLAIM, NEEDED, for_claims, for_leading
-from dask_operator.territory import Territory, Unfit
+from dask_operator.scope.rights import CLAIM, NEEDED, for_claims, for_leading
+from dask_operator.scope.territory import Territory, Unfit
 from dask_operator_api.election import (
     LEASE_SECONDS,
     RENEW_SECONDS,

@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
+from dask_operator.api_server.kube import Listing
 from dask_operator.errors import SchedulerUnreachable
-from dask_operator.kube import Listing
 from dask_operator.observed import Activity, DeploymentView, PodView
 from dask_operator.observed.objects import deployment_view
 from dask_operator.observed.pods import pod_view

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from dask_operator.pace import Pace
+from dask_operator.api_server.pace import Pace
 
 
 class Loop:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import kopf
 import pytest
-from dask_operator import plugins
-from dask_operator.handlers import configure
+from dask_operator.watching import plugins
+from dask_operator.watching.handlers import configure
 
 GOOD = """
 import kopf

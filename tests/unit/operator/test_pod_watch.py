@@ -6,16 +6,16 @@ from contextlib import suppress
 from typing import Any, cast
 
 import pytest
-from dask_operator import pod_watch
-from dask_operator.answers import Change, change_in
+from dask_operator.api_server.answers import Change, change_in
+from dask_operator.api_server.kube import Kube, Listing
 from dask_operator.errors import ApiError, TryAgain
-from dask_operator.hearing import Hearing
 from dask_operator.intake import Intake
-from dask_operator.kube import Kube, Listing
-from dask_operator.pod_watch import PodWatch
 from dask_operator.queue import KeyedQueue
-from dask_operator.retirement import SchedulerDesk
+from dask_operator.schedulers.retirement import SchedulerDesk
 from dask_operator.store import Store
+from dask_operator.watching import pod_watch
+from dask_operator.watching.hearing import Hearing
+from dask_operator.watching.pod_watch import PodWatch
 
 Tree = dict[str, Any]
 

@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import pytest
-from dask_operator import recorder
+from dask_operator.api_server import recorder
+from dask_operator.api_server.kube import Kube
+from dask_operator.api_server.recorder import Recorder
 from dask_operator.errors import ApiError, Conflict, NotFound, TryAgain, Uncertain
-from dask_operator.kube import Kube
 from dask_operator.observed.objects import cluster_view
-from dask_operator.recorder import Recorder
 
 from tests.unit.operator.worlds import cluster_body
 

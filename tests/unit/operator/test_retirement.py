@@ -3,10 +3,10 @@
 import asyncio
 from typing import cast
 
-from dask_operator.dask_scheduler import DaskSchedulers
 from dask_operator.errors import SchedulerUnreachable
 from dask_operator.observed import DaskWorker
-from dask_operator.retirement import SchedulerDesk
+from dask_operator.schedulers.dask_scheduler import DaskSchedulers
+from dask_operator.schedulers.retirement import SchedulerDesk
 from dask_operator.store import Key
 from dask_operator_api.kinds import Kind
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from dask_operator.answers import checked, object_in
+from dask_operator.api_server.answers import checked, object_in
 from dask_operator.errors import Conflict, NotFound, Refused, TryAgain, Uncertain
 from dask_operator.settings import PREFIX, Settings, SettingsError
 from hypothesis import given, settings

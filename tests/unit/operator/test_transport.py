@@ -1,7 +1,7 @@
 """The way to the API server."""
 
 import pytest
-from dask_operator.transport import proxy_to
+from dask_operator.api_server.transport import proxy_to
 
 
 @pytest.fixture(autouse=True)

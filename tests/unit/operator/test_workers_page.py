@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import dask
 import pytest
-from dask_operator.dask_scheduler import DaskSchedulers
 from dask_operator.desired.scheduler import HTTP_ROUTES
 from dask_operator.errors import SchedulerUnreachable
-from dask_operator.workers_page import Load, loads
+from dask_operator.schedulers.dask_scheduler import DaskSchedulers
+from dask_operator.schedulers.workers_page import Load, loads
 from distributed import Client, LocalCluster
 
 PAGE = """<table><thead><tr><th> Worker </th><th> Memory use </th><th> Processing </th><th> In-memory </th></tr></thead>

@@ -9,18 +9,18 @@ from dask_operator_api.conditions import ConditionType, Reason
 from dask_operator_api.manifests import Manifest, items, section
 from dask_operator_api.names import cluster_name_problem
 
+from dask_operator.api_server.kube import Kube
+from dask_operator.api_server.recorder import Recorder
 from dask_operator.desired.owner import Owner
 from dask_operator.errors import ApiError, Refused, TryAgain
 from dask_operator.intake import Intake
-from dask_operator.kube import Kube
 from dask_operator.observed import ObjectView, PodView, Roster
 from dask_operator.plan.cluster_world import Defaults
 from dask_operator.plan.leftovers import Leftover
 from dask_operator.plan.legacy import Asked
 from dask_operator.plan.pulse import Pulse
 from dask_operator.reconcile.refusals import Refusals
-from dask_operator.recorder import Recorder
-from dask_operator.retirement import SchedulerDesk
+from dask_operator.schedulers.retirement import SchedulerDesk
 from dask_operator.settings import Settings
 from dask_operator.status.conditions import news
 from dask_operator.store import Key, Store

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from dask_operator.api_server.kube import Kube
 from dask_operator.errors import ApiError
-from dask_operator.hearing import Hearing
 from dask_operator.intake import BY_LABEL, SELECTOR, WATCHED, Intake, version_of
-from dask_operator.kube import Kube
-from dask_operator.territory import Territory
+from dask_operator.scope.territory import Territory
+from dask_operator.watching.hearing import Hearing
 
 logger = logging.getLogger(__name__)
 

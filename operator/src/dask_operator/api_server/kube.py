@@ -17,10 +17,10 @@ from kubernetes.aio import config
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 
-from dask_operator import transport
-from dask_operator.answers import Change, change_in, checked, object_in
+from dask_operator.api_server import transport
+from dask_operator.api_server.answers import Change, change_in, checked, object_in
+from dask_operator.api_server.pace import Pace
 from dask_operator.errors import ApiError, Conflict, NotFound, NotLeading, Refused, TryAgain, Uncertain
-from dask_operator.pace import Pace
 
 REQUEST_SECONDS = 15.0
 LIST_SECONDS = 60.0

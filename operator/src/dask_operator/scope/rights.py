@@ -7,7 +7,7 @@ from dask_operator_api.kinds import GROUP
 from dask_operator_api.manifests import Manifest
 
 CLAIM = "kubernetes.dask.org"
-"""The name of the Lease by which a release claims its scope: see :mod:`dask_operator.claims`."""
+"""The name of the Lease by which a release claims its scope: see :mod:`dask_operator.scope.claims`."""
 
 
 class Right(NamedTuple):

@@ -9,10 +9,10 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from dask_operator.dask_scheduler import DaskSchedulers
 from dask_operator.errors import SchedulerUnreachable
 from dask_operator.observed import Activity, PodView, Roster
 from dask_operator.plan.world import Attempt
+from dask_operator.schedulers.dask_scheduler import DaskSchedulers
 from dask_operator.store import Key
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 import kopf
 
-from dask_operator.handlers import BY_LABEL_NAMES
+from dask_operator.watching.handlers import BY_LABEL_NAMES
 
 logger = logging.getLogger(__name__)
 

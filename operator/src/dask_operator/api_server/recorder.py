@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from dask_operator_api.kinds import API_VERSION
 from dask_operator_api.manifests import Manifest
 
+from dask_operator.api_server.kube import Kube
 from dask_operator.desired.owner import OWNER_KINDS, Owner
 from dask_operator.errors import ApiError, Conflict, NotFound, Refused, TryAgain, Uncertain
-from dask_operator.kube import Kube
 
 logger = logging.getLogger(__name__)
 

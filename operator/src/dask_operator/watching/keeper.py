@@ -5,13 +5,13 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from dask_operator.handlers import Event
-from dask_operator.hearing import Hearing
 from dask_operator.intake import Intake, gone_at, version_of
-from dask_operator.pod_watch import PodWatch
-from dask_operator.resync import Survey
-from dask_operator.territory import LOOK_SECONDS, Territory
-from dask_operator.watches import Watches
+from dask_operator.scope.territory import LOOK_SECONDS, Territory
+from dask_operator.watching.handlers import Event
+from dask_operator.watching.hearing import Hearing
+from dask_operator.watching.pod_watch import PodWatch
+from dask_operator.watching.resync import Survey
+from dask_operator.watching.watches import Watches
 
 logger = logging.getLogger(__name__)
 

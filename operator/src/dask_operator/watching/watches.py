@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 import kopf
 from dask_operator_api.fence import Fence
 
-from dask_operator import handlers, plugins
-from dask_operator.handlers import Event
-from dask_operator.kube import session_for_watches
+from dask_operator.api_server.kube import session_for_watches
+from dask_operator.watching import handlers, plugins
+from dask_operator.watching.handlers import Event
 
 logger = logging.getLogger(__name__)
 

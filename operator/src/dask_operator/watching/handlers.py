@@ -9,8 +9,8 @@ import kopf
 from dask_operator_api.kinds import GROUP, VERSION, Kind
 from dask_operator_api.manifests import Manifest
 
-from dask_operator.hearing import pauses
 from dask_operator.intake import SELECTOR, is_watched
+from dask_operator.watching.hearing import pauses
 
 LOGIN_PAUSE = 2.0
 """Seconds at least between two logins, if the API server does not take the token."""

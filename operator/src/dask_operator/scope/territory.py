@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from dask_operator_api.manifests import items
 
-from dask_operator import claims, rights
+from dask_operator.api_server.kube import Kube
 from dask_operator.errors import ApiError, NotFound
-from dask_operator.kube import Kube
-from dask_operator.rights import Right
+from dask_operator.scope import claims, rights
+from dask_operator.scope.rights import Right
 
 logger = logging.getLogger(__name__)
 

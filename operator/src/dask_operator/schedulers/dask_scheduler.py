@@ -8,7 +8,7 @@ import aiohttp
 
 from dask_operator.errors import SchedulerUnreachable
 from dask_operator.observed import Activity, DaskWorker
-from dask_operator.workers_page import Load, loads
+from dask_operator.schedulers.workers_page import Load, loads
 
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 10.0

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from dask_operator.answers import Change
+from dask_operator.api_server.answers import Change
+from dask_operator.api_server.kube import Kube
 from dask_operator.errors import ApiError, TryAgain
-from dask_operator.hearing import Hearing, pauses
 from dask_operator.intake import SELECTOR, Intake, gone_at, version_of
-from dask_operator.kube import Kube
+from dask_operator.watching.hearing import Hearing, pauses
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""What the operator may look after: its rights, its namespaces, and what others have claimed."""
