@@ -1,16 +1,14 @@
 """The operator of dask-kubernetes as it was released, a black box in place of ours: the same measures for both."""
 
 import asyncio
-import json
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import asdict
 
-from bench import process
+from bench import population, process
 from bench.cluster import Tree
 from bench.crowd import RUN, create_clusters, crowd, space_for
-from bench.sizing import LARGE, MANY, MORE, RESULTS, SMALL, Row, client_limits
+from bench.sizing import LARGE, MANY, MORE, SMALL, Row, client_limits, keep
 from tests.support.api_server import MERGE, ApiServer
 from tests.support.dask import dask_cluster, fake_worker_pods
 from tests.support.releases import incumbent_release, instead_of_the_release, namespaces
@@ -29,8 +27,7 @@ def run() -> Iterator[str]:
         while (row := runner.run(_next(measured))) is not None:
             rows.append(row)
             yield str(row)
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / f"incumbent-{limits}.json").write_text(json.dumps([asdict(row) for row in rows], indent=1))
+            keep(f"incumbent-{limits}", rows)
 
 
 async def _next(rows: AsyncIterator[Row]) -> Row | None:
@@ -38,7 +35,7 @@ async def _next(rows: AsyncIterator[Row]) -> Row | None:
 
 
 async def _measured() -> AsyncIterator[Row]:
-    yield Row("memory of the operator, idle", _usage().mib, "MiB")
+    yield Row("memory of the operator, idle", await population.settled_memory(_usage), "MiB")
     for part in (_one_large, _many_small):
         async with ApiServer() as api:
             rows = await part(api)

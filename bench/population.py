@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from bench import process
 from bench.cluster import BenchError, kubectl, until
-from bench.crowd import LIMIT, Crowd, cluster, create_clusters, crowd, space_for
+from bench.crowd import LIMIT, Crowd, cluster, create_clusters, crowd, side_by_side, space_for
 from localcluster import fakenodes, settings
 from tests.support.api_server import ApiServer
 
@@ -51,16 +51,23 @@ async def population(api: ApiServer, run: str) -> AsyncIterator[Crowd]:
             await seen.all_ready(CLUSTERS * (WORKERS + 1))
             try:
                 yield seen
-            finally:  # a namespace would take its Pods away one after the other
-                await api.call("DELETE", f"/apis/kubernetes.dask.org/v1/namespaces/{run}/daskclusters")
+            finally:
+                await _delete_all(api, run)
                 await seen.until("no Pod left", lambda: not seen.created)
 
 
-async def settled_memory() -> float:
-    """MiB of the operator's memory at the end of a quiet while, the most that was seen."""
+async def _delete_all(api: ApiServer, run: str) -> None:
+    """Delete the clusters, many at a time: the API server would take those of a namespace one after the other."""
+    path = f"/apis/kubernetes.dask.org/v1/namespaces/{run}/daskclusters"
+    listed = (await api.call("GET", path))["items"]
+    await side_by_side(api.call("DELETE", f"{path}/{item['metadata']['name']}") for item in listed)
+
+
+async def settled_memory(usage: Callable[[], process.Usage] = process.operator) -> float:
+    """MiB of an operator's memory in a quiet while, the most that was seen."""
     deadline, most = time.monotonic() + SETTLING_SECONDS, 0.0
     while time.monotonic() < deadline:
-        most = max(most, process.operator().mib)
+        most = max(most, usage().mib)
         await asyncio.sleep(1)
     return most
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -63,9 +63,14 @@ def run(*chosen: str) -> Iterator[str]:
         for row in asyncio.run(_measured(PARTS[part], limits)):
             rows.append(row)
             yield str(row)
-    if not chosen:
-        RESULTS.mkdir(parents=True, exist_ok=True)
-        (RESULTS / f"{limits}.json").write_text(json.dumps([asdict(row) for row in rows], indent=1))
+        if not chosen:
+            keep(limits, rows)
+
+
+def keep(name: str, rows: Iterable[Row]) -> None:
+    """Keep what was measured for the table."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps([asdict(row) for row in rows], indent=1))
 
 
 def client_limits() -> str:
@@ -89,7 +94,7 @@ async def _idle(_: Bench) -> list[Row]:
     kubectl("rollout", "restart", *population.OPERATOR)
     kubectl("rollout", "status", "--timeout=100s", *population.OPERATOR)
     await asyncio.to_thread(until, "the former operator's end", lambda: len(process.running()) == 1)
-    return [Row("memory of the operator, idle", process.operator().mib, "MiB", bar="<= 90")]
+    return [Row("memory of the operator, idle", await population.settled_memory(), "MiB", bar="<= 90")]
 
 
 @asynccontextmanager
