@@ -6,7 +6,7 @@ from dask_operator_api import labels
 from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest, section
 
-from dask_operator.desired.owner import OWNER_KINDS
+from dask_operator.desired.owner import OWNER_KINDS, Owner
 from dask_operator.observed import ObjectView, PodView
 from dask_operator.observed.pods import is_placement
 from dask_operator.queue import KeyedQueue
@@ -55,11 +55,11 @@ def is_watched(kind: str, body: Manifest) -> bool:
 
 def _edited(before: ObjectView | None, after: ObjectView) -> Key | None:
     """The custom resource that somebody has written another spec into, if that is what has happened."""
-    kind = OWNER_KINDS.get(type(after))  # type: ignore[arg-type]
-    if kind is None or before is None or before.uid != after.uid:
+    if not isinstance(after, Owner) or not isinstance(before, Owner) or before.uid != after.uid:
         return None
-    same = getattr(before, "generation", None) == getattr(after, "generation", None)
-    return None if same else Key(kind, after.namespace, after.name)
+    if before.generation == after.generation:
+        return None
+    return Key(OWNER_KINDS[type(after)], after.namespace, after.name)
 
 
 class Intake:

@@ -47,13 +47,12 @@ class KeyedQueue:
     concurrency: int
     passed: Passed = lambda _kind, _seconds, _error: None
     _ready: "asyncio.Queue[Key | None]" = field(default_factory=asyncio.Queue)
+    """Keys to work on; None ends a worker."""
     _queued: dict[Key, float] = field(default_factory=dict)
     """Waiting keys → when they were added (loop time)."""
     _running: dict[Key, float] = field(default_factory=dict)
-    _again: set[Key] = field(default_factory=set)
-    """Keys added while they were being worked on."""
-    _edited: set[Key] = field(default_factory=set)
-    """Those of them that were edited meanwhile."""
+    _again: dict[Key, bool] = field(default_factory=dict)
+    """Keys added while they were being worked on → whether they were edited meanwhile."""
     _timers: dict[Key, asyncio.TimerHandle] = field(default_factory=dict)
     _failures: dict[Key, int] = field(default_factory=dict)
     _not_before: dict[Key, float] = field(default_factory=dict)
@@ -72,9 +71,7 @@ class KeyedQueue:
             self._resting.pop(key, None)
         until = max(self._not_before.get(key, now), self._resting.get(key, now))
         if key in self._running:
-            self._again.add(key)
-            if edited:
-                self._edited.add(key)
+            self._again[key] = edited or self._again.get(key, False)
         elif until > now:
             self.add_after(key, until - now)
         elif key not in self._queued:
@@ -148,10 +145,7 @@ class KeyedQueue:
             finally:
                 del self._running[key]
                 if key in self._again:
-                    self._again.discard(key)
-                    edited = key in self._edited
-                    self._edited.discard(key)
-                    self.add(key, edited)
+                    self.add(key, self._again.pop(key))
 
     async def _once(self, key: Key, one: passes.Pass) -> None:
         failure: Exception | None = None
