@@ -1,0 +1,68 @@
+"""What is written once, or not at all: a write of a status is the dearest that the API server does."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from dask_operator.plan.cluster_world import Create
+from dask_operator.reconcile import reconcile
+from dask_operator.reconcile.acts import carry_out
+from dask_operator.reconcile.context import _verdicts
+from dask_operator.reconcile.refusals import Waiting
+from dask_operator.store import Key
+from dask_operator_api.kinds import Kind
+from dask_operator_api.manifests import items
+
+from tests.unit.operator.simulation import World
+
+
+@pytest.mark.parametrize("owned", [True, False])
+def test_only_a_group_that_does_not_go_with_its_cluster_is_told_that_there_is_none(owned: bool) -> None:
+    world = World(1)
+    ((kind, name),) = [key for key in world.kube.objects if key[0] == Kind.WORKER_GROUP.value]
+    body = world.kube.objects[kind, name]
+    owner = {"controller": True, "kind": "DaskCluster", "uid": "uid-of-one-that-is-gone"}
+    world.kube.put(kind, {**body, "metadata": {**body["metadata"], "ownerReferences": [owner] * owned}})
+    world.kube.drop("DaskCluster", "c")
+
+    async def one_pass() -> None:
+        world.start_operator()
+        await reconcile(world.context, Key(Kind.WORKER_GROUP, "ns", name))
+
+    asyncio.run(one_pass())
+    told = [item["reason"] for item in items(world.kube.objects[kind, name], "status", "conditions")]
+    assert told == ([] if owned else ["ClusterNotFound"])
+
+
+def _status(kind: str, status: str, reason: str) -> dict[str, Any]:
+    return {"conditions": [{"type": kind, "status": status, "reason": reason}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "waits"), [("WorkersConnected", True), ("WorkersReady", False), ("Ready", False)]
+)
+def test_only_why_workers_are_not_connected_yet_may_wait(kind: str, waits: bool) -> None:
+    before, after = _status(kind, "False", "WorkersStarting"), _status(kind, "False", "Connecting")
+    assert (_verdicts(before) == _verdicts(after)) is waits
+    assert _verdicts(after) != _verdicts(_status(kind, "True", "Connecting"))
+
+
+def test_all_that_a_pass_has_made_is_one_event() -> None:
+    told: list[str] = []
+
+    async def create(kind: str, body: dict[str, Any]) -> dict[str, Any]:
+        return {"kind": kind, **body}
+
+    context: Any = SimpleNamespace(
+        kube=SimpleNamespace(create=create),
+        intake=SimpleNamespace(saw=lambda kind, body: True),
+        recorder=SimpleNamespace(tell=lambda about, reason, message: told.append(f"{reason}: {message}")),
+        refusals=SimpleNamespace(accepted=lambda key, kind: None),
+    )
+    acts = [Create(kind, {"metadata": {"name": "c-scheduler"}}) for kind in ("Service", "Pod")]
+    about: Any = SimpleNamespace(namespace="ns")
+    asyncio.run(carry_out(context, Key(Kind.CLUSTER, "ns", "c"), about, acts, Waiting((), None)))
+    (event,) = told
+    assert event.startswith("Created: created ")
+    assert all(name in event for name in ("Service c-scheduler", "Pod c-scheduler"))
