@@ -16,6 +16,7 @@ from tests.support.dask import (
     fake_worker_pods,
     names,
     on_workers,
+    scheduler_spelt_out,
 )
 from tests.support.jobs import ended, job, only_left, outcomes
 from tests.support.kubectl import KUBECTL, Tree, apply, eventually, get, kubectl, list_objects
@@ -244,21 +245,11 @@ def _their_cluster(workers: int) -> Tree:
     container = {"image": "localhost/dask-tests:dev", "args": ["dask-scheduler"], "name": "scheduler"}
     worker = {**container, "name": "worker", "args": ["dask-worker", "--name", "$(DASK_WORKER_NAME)"]}
     return dask_cluster(
-        "theirs", workers, worker={"spec": {"containers": [worker]}}, scheduler=_their_scheduler(container)
+        "theirs",
+        workers,
+        worker={"spec": {"containers": [worker]}},
+        scheduler=scheduler_spelt_out("theirs", container),
     )
-
-
-def _their_scheduler(container: Tree) -> Tree:
-    ports = [
-        {"name": "tcp-comm", "containerPort": 8786, "protocol": "TCP"},
-        {"name": "http-dashboard", "containerPort": 8787, "protocol": "TCP"},
-    ]
-    selector = {"dask.org/cluster-name": "theirs", "dask.org/component": "scheduler"}
-    services = [{"name": p["name"], "port": p["containerPort"], "targetPort": p["name"]} for p in ports]
-    return {
-        "spec": {"containers": [{**container, "ports": ports}]},
-        "service": {"type": "ClusterIP", "selector": selector, "ports": services},
-    }
 
 
 def _ready_workers(namespace: str) -> int:

@@ -32,6 +32,20 @@ def dask_cluster(name: str, replicas: int = 1, **spec: Any) -> Tree:
     }
 
 
+def scheduler_spelt_out(cluster: str, container: Tree, **pod: Any) -> Tree:
+    """The scheduler of a DaskCluster with all that the operator of dask-kubernetes needs; ``pod`` adds to its Pod."""
+    ports = [
+        {"name": "tcp-comm", "containerPort": 8786, "protocol": "TCP"},
+        {"name": "http-dashboard", "containerPort": 8787, "protocol": "TCP"},
+    ]
+    selector = {"dask.org/cluster-name": cluster, "dask.org/component": "scheduler"}
+    services = [{"name": p["name"], "port": p["containerPort"], "targetPort": p["name"]} for p in ports]
+    return {
+        "spec": {**pod, "containers": [{**container, "ports": ports}]},
+        "service": {"type": "ClusterIP", "selector": selector, "ports": services},
+    }
+
+
 def worker_group(name: str, cluster: str, replicas: int = 1, **worker: Any) -> Tree:
     """A DaskWorkerGroup in its short form."""
     return {
