@@ -1,9 +1,10 @@
 """The local cluster itself: where it is not like any other, tests of the product would find out about it instead."""
 
 import ipaddress
+import socket
 
 import pytest
-from localcluster.settings import SERVICE_RANGE, load
+from localcluster.settings import FAKE_POD_RANGE, SERVICE_RANGE, load
 
 from tests.support.kubectl import ROOT, apply, eventually, get, kubectl
 
@@ -18,8 +19,13 @@ except OSError as error:
     print(type(error).__name__)
 """
 
+LOST = ipaddress.ip_interface(FAKE_POD_RANGE).network[-2]
+"""An address of a fake Pod that there is not: fake nodes give out low ones."""
 
-@pytest.mark.skipif(load() is None, reason="not the local cluster")
+local = pytest.mark.skipif(load() is None, reason="not the local cluster")
+
+
+@local
 def test_an_address_that_no_service_has_is_refused_in_a_pod(namespace: str) -> None:
     container = {
         "name": "client",
@@ -34,3 +40,9 @@ def test_an_address_that_no_service_has_is_refused_in_a_pod(namespace: str) -> N
         60,
     )
     assert kubectl("logs", "client", "-n", namespace).strip() == "ConnectionRefusedError"
+
+
+@local
+def test_nobody_answers_or_refuses_for_a_pod_on_a_fake_node() -> None:
+    with pytest.raises(TimeoutError):
+        socket.create_connection((str(LOST), 8786), timeout=2)

@@ -31,6 +31,8 @@ def lose(addresses: str) -> None:
 def _keep_in(addresses: str, target: str, *only: str) -> None:
     succeeds(["iptables", "-N", REFUSED])
     _ensure_rule([REFUSED, "-d", addresses, *only, "-j", target])
+    for hook in ("FORWARD", "OUTPUT"):
+        _ensure_rule([hook, "-j", REFUSED])
 
 
 def _ensure_rule(rule: list[str]) -> None:
