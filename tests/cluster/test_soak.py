@@ -49,7 +49,7 @@ class Life:
                 raise
 
     async def _scale(self, one: str) -> None:
-        number = max(0, self.wanted[one] + self._chance.randint(-4, 4))
+        number = self._chance.randint(WORKERS - 4, WORKERS + 4)  # as many in all at the end as at first
         path = f"{GROUPS_PATH.format(self._space)}/{one}-default"
         await self._api.call("PATCH", path, {"spec": {"worker": {"replicas": number}}}, MERGE)
         self.wanted[one] = number

@@ -70,10 +70,17 @@ class Intake:
         self._queue = queue
         self._desk = desk
 
+    def read(self, kind: str, body: Manifest) -> ObjectView:
+        """What is of interest of an object as it came from the API server."""
+        return self._store.read(kind, body)
+
     def saw(self, kind: str, body: Manifest) -> bool:
         """An object exists, and looks like this. Gives whether that was news."""
-        before = self._store.held(kind, body)
-        view = self._store.apply(kind, body)
+        return self._there_is(kind, self.read(kind, body))
+
+    def _there_is(self, kind: str, seen: ObjectView) -> bool:
+        before = self._store.held(kind, *seen.identity)
+        view = self._store.apply(kind, seen)
         if view is None:
             return False
         touched = keys_touched(self._store, view)
@@ -95,18 +102,18 @@ class Intake:
         return True
 
     def listed(
-        self, kind: str, bodies: list[Manifest], version: int, namespace: str | None = None
+        self, kind: str, seen: list[ObjectView], version: int, namespace: str | None = None
     ) -> list[int]:
-        """These are all the objects of a kind that there are, in ``namespace`` or anywhere.
+        """These, as :meth:`read`, are all the objects of a kind that there are, in ``namespace`` or anywhere.
 
         Gives the last known versions of those that were held and are gone.
         """
-        missing = self._store.shelf(kind).missing_from(bodies, version)
+        missing = self._store.shelf(kind).missing_from(seen, version)
         vanished = [view for view in missing if namespace in (None, view.namespace)]
         for view in vanished:
             self.gone(kind, view.namespace, view.name, view.uid, version)
-        for body in bodies:
-            self.saw(kind, body)
+        for view in seen:
+            self._there_is(kind, view)
         return [view.version for view in vanished]
 
     def leave(self, namespace: str) -> None:

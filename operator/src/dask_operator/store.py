@@ -57,12 +57,11 @@ class Shelf(Generic[View]):
     objects: dict[tuple[str, str], View] = field(default_factory=dict)
     _gone: "OrderedDict[str, int]" = field(default_factory=OrderedDict)
 
-    def apply(self, body: Manifest) -> tuple[View | None, View | None]:
-        """Remember ``body`` unless something newer is known.
+    def apply(self, view: View) -> tuple[View | None, View | None]:
+        """Remember an object unless something newer is known.
 
         Gives the view held before and the view held now; they are the same object if nothing changed.
         """
-        view = self.parse(body)
         held = self.objects.get(view.identity)
         if view.version <= self._gone.get(view.uid, -1):
             return held, held
@@ -80,9 +79,9 @@ class Shelf(Generic[View]):
         del self.objects[(namespace, name)]
         return held
 
-    def missing_from(self, listed: Iterable[Manifest], version: int) -> list[View]:
+    def missing_from(self, listed: Iterable[ObjectView], version: int) -> list[View]:
         """The objects held that a listing taken at ``version`` no longer has."""
-        present = {body["metadata"].get("uid") for body in listed}
+        present = {view.uid for view in listed}
         return [view for view in self.objects.values() if view.uid not in present and view.version <= version]
 
     def _bury(self, uid: str, version: int) -> None:
@@ -107,15 +106,17 @@ class Store:
         self._groups_by_cluster: dict[tuple[str, str], set[str]] = {}
         self._autoscalers_by_cluster: dict[tuple[str, str], set[str]] = {}
 
-    def held(self, kind: str, body: Manifest) -> ObjectView | None:
-        """What is held of the object of that name."""
-        meta = body["metadata"]
-        return self.shelf(kind).objects.get((meta.get("namespace", ""), meta["name"]))
+    def read(self, kind: str, body: Manifest) -> ObjectView:
+        """The view of an object as it came from the API server."""
+        return self.shelf(kind).parse(body)
 
-    def apply(self, kind: str, body: Manifest) -> ObjectView | None:
+    def held(self, kind: str, namespace: str, name: str) -> ObjectView | None:
+        """What is held of the object of that name."""
+        return self.shelf(kind).objects.get((namespace, name))
+
+    def apply(self, kind: str, view: ObjectView) -> ObjectView | None:
         """Remember an object; gives its view if that is news, else None."""
-        shelf = self.shelf(kind)
-        before, after = shelf.apply(body)
+        before, after = self.shelf(kind).apply(view)
         if after is before:
             return None
         self._reindex(before, after)

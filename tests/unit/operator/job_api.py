@@ -69,7 +69,9 @@ class FakeKube:
         made["metadata"] |= {"uid": f"uid-{self.uids}", "creationTimestamp": rfc3339(self._world.wall())}
         return self.put(kind, made)
 
-    async def list_all(self, kind: str, selector: str = "", namespace: str | None = None) -> Listing:
+    async def list_all(
+        self, kind: str, selector: str = "", namespace: str | None = None
+    ) -> Listing[Manifest]:
         self._one_call()
         found = [copy.deepcopy(body) for body in self.of_kind(kind) if is_watched(kind, body)]
         return Listing(found, self.version)

@@ -174,7 +174,7 @@ class Other(World):
         self.scheduler.activity = self.activity  # type: ignore[attr-defined]
         self.start_operator()
 
-    async def listing(self, kind: str, selector: str = "", namespace: str | None = None) -> Listing:
+    async def listing(self, kind: str, selector: str = "", namespace: str | None = None) -> Listing[Manifest]:
         assert (kind, selector, namespace) == ("Deployment", "dask.org/cluster-name=c", "ns")
         return Listing(list(self.deployments), 1)
 

@@ -1,7 +1,7 @@
 """The watch on Pods: what it takes in, where it goes on, and when it lists again."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from typing import Any, cast
 
@@ -10,12 +10,14 @@ from dask_operator.api_server.answers import Change, change_in
 from dask_operator.api_server.kube import Kube, Listing
 from dask_operator.errors import ApiError, TryAgain
 from dask_operator.intake import Intake
+from dask_operator.observed import ObjectView
 from dask_operator.queue import KeyedQueue
 from dask_operator.schedulers.retirement import SchedulerDesk
 from dask_operator.store import Store
 from dask_operator.watching import pod_watch
 from dask_operator.watching.hearing import Hearing
 from dask_operator.watching.pod_watch import PodWatch
+from dask_operator_api.manifests import Manifest
 
 Tree = dict[str, Any]
 
@@ -34,18 +36,22 @@ def _pod(name: str, version: int) -> Tree:
 class ScriptedKube:
     """Gives one listing or watch after the other; then waits for ever."""
 
-    def __init__(self, listings: list[Listing | ApiError], watches: list[list[Change | ApiError]]) -> None:
+    def __init__(
+        self, listings: list[Listing[Manifest] | ApiError], watches: list[list[Change | ApiError]]
+    ) -> None:
         self.listings = listings
         self.watches = watches
         self.since: list[int] = []
         self.idle = asyncio.Event()
 
-    async def list_all(self, kind: str, selector: str, namespace: str | None) -> Listing:
+    async def list_as(
+        self, kind: str, read: Callable[[Manifest], ObjectView], selector: str, namespace: str | None
+    ) -> Listing[ObjectView]:
         assert (kind, namespace) == ("Pod", None)
         answer = self.listings.pop(0)
         if isinstance(answer, ApiError):
             raise answer
-        return answer
+        return Listing([read(body) for body in answer.items], answer.version)
 
     async def watch(
         self, kind: str, version: int, selector: str, namespace: str | None
@@ -142,7 +148,7 @@ def paused(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 async def test_where_listing_works_and_watching_does_not_the_pauses_grow(paused: list[float]) -> None:
     refused: list[Change | ApiError] = [TryAgain("too many requests")]
-    listings: list[Listing | ApiError] = [Listing([], 10) for _ in range(4)]
+    listings: list[Listing[Manifest] | ApiError] = [Listing([], 10) for _ in range(4)]
     await World().watch(ScriptedKube(listings, [refused, refused, refused]))
     assert paused == [1, 2, 3]
 
@@ -155,7 +161,7 @@ async def test_a_watch_that_ends_at_once_is_not_asked_for_again_at_once(paused: 
 
 async def test_a_watch_that_has_told_of_something_has_all_pauses_before_it_again(paused: list[float]) -> None:
     broken: list[Change | ApiError] = [_bookmark(20), TryAgain("cut")]
-    listings: list[Listing | ApiError] = [Listing([], 10), Listing([], 30), Listing([], 40)]
+    listings: list[Listing[Manifest] | ApiError] = [Listing([], 10), Listing([], 30), Listing([], 40)]
     await World().watch(ScriptedKube(listings, [[TryAgain("cut")], broken]))
     assert paused == [1, 1]
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dask_operator.intake import Intake
+from dask_operator.observed import ObjectView
 from dask_operator.store import Key, Store, keys_touched
 from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest
@@ -19,53 +20,57 @@ def pod(name: str = "p", uid: str = "u", version: int = 1, of: str = "c") -> Man
     return {"kind": "Pod", "metadata": meta}
 
 
+def apply(store: Store, kind: str, body: Manifest) -> ObjectView | None:
+    return store.apply(kind, store.read(kind, body))
+
+
 def held(store: Store) -> dict[str, tuple[str, int]]:
     return {view.name: (view.uid, view.version) for view in store.pods.objects.values()}
 
 
 def test_the_newer_version_wins_in_any_order() -> None:
     store = Store()
-    assert store.apply("Pod", pod(version=5)) is not None
-    assert store.apply("Pod", pod(version=4)) is None
-    assert store.apply("Pod", pod(version=5)) is None
+    assert apply(store, "Pod", pod(version=5)) is not None
+    assert apply(store, "Pod", pod(version=4)) is None
+    assert apply(store, "Pod", pod(version=5)) is None
     assert held(store) == {"p": ("u", 5)}
 
 
 def test_what_is_gone_stays_gone_though_a_late_answer_still_tells_of_it() -> None:
     store = Store()
-    store.apply("Pod", pod(version=5))
+    apply(store, "Pod", pod(version=5))
     store.remove("Pod", "ns", "p", "u", 6)
-    assert store.apply("Pod", pod(version=4)) is None
+    assert apply(store, "Pod", pod(version=4)) is None
     assert held(store) == {}
 
 
 def test_what_is_gone_before_it_was_seen_stays_gone() -> None:
     store = Store()
     assert store.remove("Pod", "ns", "p", "u", 2) is None
-    assert store.apply("Pod", pod(version=1)) is None
+    assert apply(store, "Pod", pod(version=1)) is None
 
 
 def test_a_successor_of_the_same_name_takes_the_place() -> None:
     store = Store()
-    store.apply("Pod", pod(uid="one", version=5))
-    store.apply("Pod", pod(uid="two", version=9))
+    apply(store, "Pod", pod(uid="one", version=5))
+    apply(store, "Pod", pod(uid="two", version=9))
     assert store.remove("Pod", "ns", "p", "one", 10) is None
     assert held(store) == {"p": ("two", 9)}
 
 
 def test_late_news_of_a_predecessor_does_not_bury_its_successor() -> None:
     store = Store()
-    store.apply("Pod", pod(uid="two", version=9))
-    store.apply("Pod", pod(uid="one", version=5))
-    store.apply("Pod", pod(uid="two", version=10))
+    apply(store, "Pod", pod(uid="two", version=9))
+    apply(store, "Pod", pod(uid="one", version=5))
+    apply(store, "Pod", pod(uid="two", version=10))
     assert held(store) == {"p": ("two", 10)}
 
 
 def test_a_pod_that_left_the_selection_and_came_back_is_seen_again() -> None:
     store = Store()
-    store.apply("Pod", pod(version=5))
+    apply(store, "Pod", pod(version=5))
     store.remove("Pod", "ns", "p", "u", 6)
-    assert store.apply("Pod", pod(version=8)) is not None
+    assert apply(store, "Pod", pod(version=8)) is not None
 
 
 class _Queue:
@@ -89,22 +94,22 @@ def intake(store: Store) -> Intake:
 
 def test_a_listing_removes_what_it_no_longer_has() -> None:
     store = Store()
-    store.apply("Pod", pod("old", "old", 3))
+    apply(store, "Pod", pod("old", "old", 3))
     assert intake(store).listed("Pod", [], 5) == [3]
     assert held(store) == {}
 
 
 def test_a_listing_does_not_remove_what_is_newer_than_itself() -> None:
     store = Store()
-    store.apply("Pod", pod("new", "new", 9))
+    apply(store, "Pod", pod("new", "new", 9))
     assert intake(store).listed("Pod", [], 5) == []
     assert held(store) == {"new": ("new", 9)}
 
 
 def test_a_listing_replaces_a_ghost_by_its_successor() -> None:
     store = Store()
-    store.apply("Pod", pod(uid="ghost", version=3))
-    intake(store).listed("Pod", [pod(uid="living", version=4)], 5)
+    apply(store, "Pod", pod(uid="ghost", version=3))
+    intake(store).listed("Pod", [store.read("Pod", pod(uid="living", version=4))], 5)
     assert held(store) == {"p": ("living", 4)}
 
 
@@ -140,7 +145,7 @@ def test_in_any_order_of_news_the_store_ends_with_what_is_there(
                 told.append(pod(name, before[0], before[1], before[2]))
             luck.shuffle(told)
             for body in told:
-                store.apply("Pod", body)
+                apply(store, "Pod", body)
         else:
             store.remove("Pod", "ns", name, uid, version)
             model.pop(name, None)
@@ -151,8 +156,8 @@ def test_in_any_order_of_news_the_store_ends_with_what_is_there(
 
 def test_a_group_that_changes_its_cluster_changes_its_place() -> None:
     store = Store()
-    store.apply("DaskWorkerGroup", group_body("g", cluster="a"))
-    store.apply("DaskWorkerGroup", group_body("g", cluster="b", metadata={"resourceVersion": "2"}))
+    apply(store, "DaskWorkerGroup", group_body("g", cluster="a"))
+    apply(store, "DaskWorkerGroup", group_body("g", cluster="b", metadata={"resourceVersion": "2"}))
     assert store.groups_of("ns", "a") == ()
     assert [group.name for group in store.groups_of("ns", "b")] == ["g"]
 
@@ -160,13 +165,13 @@ def test_a_group_that_changes_its_cluster_changes_its_place() -> None:
 def test_news_of_a_cluster_or_its_scheduler_concern_all_its_groups() -> None:
     store = Store()
     for name in ("g1", "g2"):
-        store.apply("DaskWorkerGroup", group_body(name))
+        apply(store, "DaskWorkerGroup", group_body(name))
     everything = {
         Key(Kind.CLUSTER, "ns", "c"),
         *(Key(Kind.WORKER_GROUP, "ns", name) for name in ("g1", "g2")),
     }
     for kind, body in (("DaskCluster", cluster_body()), ("Pod", scheduler_body())):
-        view = store.apply(kind, body)
+        view = apply(store, kind, body)
         assert view is not None
         assert keys_touched(store, view) == everything
 
@@ -174,8 +179,8 @@ def test_news_of_a_cluster_or_its_scheduler_concern_all_its_groups() -> None:
 def test_news_of_a_worker_concern_its_own_group_and_cluster_only() -> None:
     store = Store()
     for name in ("c-default", "g2"):
-        store.apply("DaskWorkerGroup", group_body(name))
-    view = store.apply("Pod", worker_body(1))
+        apply(store, "DaskWorkerGroup", group_body(name))
+    view = apply(store, "Pod", worker_body(1))
     assert view is not None
     assert keys_touched(store, view) == {
         Key(Kind.CLUSTER, "ns", "c"),

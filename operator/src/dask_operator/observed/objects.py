@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from sys import intern
 
 from dask_operator_api import labels
 from dask_operator_api.jobs import JobSpec
@@ -9,7 +10,7 @@ from dask_operator_api.manifests import Manifest, items, section, without_nulls
 from dask_operator_api.specs import ClusterSpec, Metadata, WorkerGroupSpec
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ObjectView:
     """What every object has."""
 
@@ -29,7 +30,7 @@ class ObjectView:
         return (self.namespace, self.name)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ServiceView(ObjectView):
     """A Service of a scheduler."""
 
@@ -39,21 +40,21 @@ class ServiceView(ObjectView):
     """What was handed down to it, as stamped on it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DeploymentView(ObjectView):
     """A Deployment that another operator has made for a scheduler or a worker."""
 
     component: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BudgetView(ObjectView):
     """A PodDisruptionBudget of a scheduler."""
 
     cluster: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ClusterView(ObjectView):
     """A DaskCluster."""
 
@@ -72,7 +73,7 @@ class ClusterView(ObjectView):
         return attempt_of(self.metadata)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class JobView(ObjectView):
     """A DaskJob."""
 
@@ -84,7 +85,7 @@ class JobView(ObjectView):
     status: Manifest
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AutoscalerView(ObjectView):
     """A DaskAutoscaler."""
 
@@ -101,7 +102,7 @@ class AutoscalerView(ObjectView):
         return str(self.spec.get("cluster") or "")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class GroupView(ObjectView):
     """A DaskWorkerGroup."""
 
@@ -121,17 +122,17 @@ class GroupView(ObjectView):
 
 
 def base_fields(body: Manifest) -> dict[str, object]:
-    """The fields of :class:`ObjectView`, read from an object."""
+    """The fields of :class:`ObjectView`, read from an object. What thousands have in common is held once."""
     meta = body["metadata"]
     owner = next((ref for ref in items(meta, "ownerReferences") if ref.get("controller")), {})
     version = str(meta.get("resourceVersion", ""))
     return {
-        "namespace": meta.get("namespace", ""),
+        "namespace": intern(meta.get("namespace", "")),
         "name": meta["name"],
         "uid": meta.get("uid", ""),
         "version": int(version) if version.isdigit() else 0,
-        "owner": owner.get("uid", ""),
-        "owner_kind": owner.get("kind", ""),
+        "owner": intern(owner.get("uid", "")),
+        "owner_kind": intern(owner.get("kind", "")),
         "deleting": bool(meta.get("deletionTimestamp")),
     }
 

@@ -1,8 +1,8 @@
 """Views of Pods: what the Dask container in them does, and what is wrong with them."""
 
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from sys import intern
 from typing import Literal
 
 from dask_operator_api import labels
@@ -18,7 +18,7 @@ DASHBOARD_PORT = 8787
 _OVER = ("Succeeded", "Failed")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PodView(ObjectView):
     """A Pod of a cluster or of a job.
 
@@ -148,38 +148,38 @@ def pod_view(body: Manifest) -> PodView:
     """Read a Pod."""
     meta = Metadata.parse(section(body, "metadata"))
     spec, status = section(body, "spec"), section(body, "status")
-    component = meta.labels.get(labels.COMPONENT, "")
+    component = intern(meta.labels.get(labels.COMPONENT, ""))
     container = dask_container(spec, meta.annotations.get(labels.CONTAINER) or component)
     report = _container_status(status, str(container.get("name", "")))
     state = _state(report)
     index = meta.annotations.get(labels.WORKER_INDEX, "")
     return PodView(
         **base_fields(body),  # type: ignore[arg-type]
-        cluster=meta.labels.get(labels.CLUSTER_NAME, ""),
-        cluster_uid=meta.labels.get(labels.CLUSTER_UID, ""),
+        cluster=intern(meta.labels.get(labels.CLUSTER_NAME, "")),
+        cluster_uid=intern(meta.labels.get(labels.CLUSTER_UID, "")),
         component=component,
-        group=meta.labels.get(labels.WORKER_GROUP_NAME, ""),
+        group=intern(meta.labels.get(labels.WORKER_GROUP_NAME, "")),
         index=int(index) if index.isdigit() else 0,
-        digest=meta.annotations.get(labels.TEMPLATE_DIGEST, ""),
+        digest=intern(meta.annotations.get(labels.TEMPLATE_DIGEST, "")),
         created=timestamp(body["metadata"].get("creationTimestamp")) or 0.0,
-        node=spec.get("nodeName") or "",
+        node=intern(spec.get("nodeName") or ""),
         ip=status.get("podIP") or "",
         http_port=_http_port(container),
         state=state,
-        container=sys.intern(str(container.get("name", ""))),
+        container=intern(str(container.get("name", ""))),
         end=last_end(report),
         restarts=int(report.get("restartCount", 0)),
         started=timestamp(section(report, "state", "running").get("startedAt")) or 0.0,
         ready=condition(status, "Ready").get("status") == "True",
         finished=_finished(spec, status, report, state),
         trouble=find_trouble(spec, status, report, container),
-        handed_down=sys.intern(meta.annotations.get(labels.HANDED_DOWN, "")),
+        handed_down=intern(meta.annotations.get(labels.HANDED_DOWN, "")),
         cluster_image=meta.annotations.get(labels.CLUSTER_IMAGE, ""),
         restart=meta.annotations.get(labels.RESTART, ""),
         placed=_placed(spec, status),
         deadline=timestamp(body["metadata"].get("deletionTimestamp")) or 0.0,
         kept=bool(body["metadata"].get("finalizers")),
-        phase=sys.intern(str(status.get("phase") or "")),
+        phase=intern(str(status.get("phase") or "")),
         attempt=attempt_of(meta),
         disruption=_disruption(status),
         active_limit=int(spec.get("activeDeadlineSeconds") or 0),

@@ -31,7 +31,7 @@ SHELL_NOT_FOUND = 127
 _OLD_COMMANDS = ("dask-scheduler", "dask-worker", "dask-cuda-worker")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """What keeps a Pod from being well, in the words of Kubernetes, with what to do about it."""
 
@@ -39,7 +39,7 @@ class Trouble:
     message: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class End:
     """How a container ended."""
 

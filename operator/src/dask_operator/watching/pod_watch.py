@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 
 from dask_operator.api_server.answers import Change
 from dask_operator.api_server.kube import Kube
@@ -70,7 +71,7 @@ class PodWatch:
 
     async def _list(self, space: str | None) -> int:
         """Take in all there are; gives the version from which to follow."""
-        listing = await self.kube.list_all(KIND, SELECTOR, space)
+        listing = await self.kube.list_as(KIND, partial(self.intake.read, KIND), SELECTOR, space)
         self.intake.listed(KIND, listing.items, listing.version, space)
         self.hearing.hears((KIND, space), listing.version)
         return listing.version

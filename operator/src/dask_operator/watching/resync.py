@@ -5,10 +5,11 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from dask_operator.api_server.kube import Kube
 from dask_operator.errors import ApiError
-from dask_operator.intake import BY_LABEL, SELECTOR, WATCHED, Intake, version_of
+from dask_operator.intake import BY_LABEL, SELECTOR, WATCHED, Intake
 from dask_operator.scope.territory import Territory
 from dask_operator.watching.hearing import Hearing
 
@@ -55,10 +56,12 @@ class Survey:
         for space in self.territory.spaces:
             for kind in WATCHED:
                 self._tried = self.clock()
-                listing = await self.kube.list_all(kind, SELECTOR if kind in BY_LABEL else "", space)
+                read = partial(self.intake.read, kind)
+                selector = SELECTOR if kind in BY_LABEL else ""
+                listing = await self.kube.list_as(kind, read, selector, space)
                 vanished = self.intake.listed(kind, listing.items, listing.version, space)
                 if self.watching():
-                    present = [version_of(item["metadata"]) for item in listing.items]
+                    present = (view.version for view in listing.items)
                     self.hearing.listed((kind, space), present, vanished)
 
     async def take_first(self) -> None:
