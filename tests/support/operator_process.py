@@ -77,7 +77,7 @@ class OperatorProcess:
         return (lease_holder() or "").startswith(f"{self.name}_")
 
     def is_ready(self) -> bool:
-        """Whether its first full observation is done."""
+        """Whether all that it looks after can be listed."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/readyz", timeout=2) as answer:
                 return bool(answer.status == 200)

@@ -125,7 +125,7 @@ async def assemble(settings: Settings) -> Parts:
     survey = Survey(kube, intake, territory, hearing, lambda: watches.running, time.monotonic)
     # Without bound: every namespace's watch keeps a connection to itself.
     watching = await Kube.connect(fence, agent, 0, metrics.called)
-    pod_watch = PodWatch(watching, intake, hearing)
+    pod_watch = PodWatch(watching, intake, hearing, survey.pods_at)
     keeper = Keeper(
         watches, pod_watch, hearing, intake, survey, territory, leadership.steady_seconds, time.monotonic
     )

@@ -15,7 +15,7 @@ async def serve(
     Args:
         port: the TCP port.
         complaint: why the operator should be started anew; empty while there is no reason to.
-        is_ready: whether the first full observation is done. Whether this process leads does not matter.
+        is_ready: whether all that is looked after can be listed. Whether this process leads does not matter.
         numbers: the page of metrics.
     """
 
@@ -25,7 +25,9 @@ async def serve(
 
     async def readyz(_: web.Request) -> web.Response:
         if not is_ready():
-            return web.Response(status=503, text="the first full observation is not done\n")
+            return web.Response(
+                status=503, text="not everything that is to be looked after can be listed yet\n"
+            )
         return web.Response(text="ok\n")
 
     async def page(_: web.Request) -> web.Response:

@@ -54,28 +54,34 @@ async def run(settings: Settings) -> None:
 async def _lead_when_possible(parts: Parts) -> None:
     await _check_definitions(parts)
     await parts.territory.enter()
-    await parts.survey.take_first()
+    await parts.survey.try_out()
     parts.ready = True
-    logger.info("first full observation done")
+    logger.info("everything that is looked after can be listed")
     await parts.leadership.acquire()
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(parts.leadership.hold())
             group.create_task(_work(parts))
             group.create_task(parts.recorder.run())
-            group.create_task(parts.keeper.run())
             group.create_task(parts.keeper.patrol())
     except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
+        raise _cause(errors) from None
 
 
 async def _work(parts: Parts) -> None:
-    """Look at everything anew, as others may have worked since the first time; then work until the end."""
+    """Look at everything that there is; then watch what happens, and work, until the end."""
     await parts.survey.take_first()
     async with asyncio.TaskGroup() as group:
+        watching = group.create_task(parts.keeper.run())
         resync = group.create_task(parts.survey.repeat(parts.settings.resync_seconds, parts.keeper.judge))
         await parts.queue.run()
         resync.cancel()
+        watching.cancel()
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What is wrong, without the groups of tasks that it has come through."""
+    return _cause(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 async def _check_definitions(parts: Parts) -> None:

@@ -44,7 +44,7 @@ class _Reading(Collector):
     def collect(self) -> Iterable[GaugeMetricFamily]:
         now = self._read()
         yield _gauge("leader", "1 while this process leads and writes.", now.leading)
-        yield _gauge("ready", "1 once the first full observation is done.", now.ready)
+        yield _gauge("ready", "1 once all that is looked after can be listed.", now.ready)
         yield _gauge("queue_depth", "Objects that wait to be reconciled, or are.", now.queued)
         yield _gauge("queue_oldest_seconds", "How long the oldest of these has waited.", now.oldest)
         yield _gauge("clusters", "DaskClusters.", now.clusters)

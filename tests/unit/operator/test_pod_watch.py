@@ -73,17 +73,21 @@ class World:
         self.store = Store()
         self.hearing = Hearing()
 
-    async def watch(self, kube: ScriptedKube) -> None:
-        """Let it run until nothing more is scripted."""
+    async def watch(self, kube: ScriptedKube, known_at: int = 0) -> None:
+        """Let it run until nothing more is scripted; the Pods are known at that version from elsewhere."""
+        known = [known_at]
         queue = KeyedQueue(cast(Any, None), 1, cast(Any, None))
         desk = SchedulerDesk(cast(Any, None), queue.add, lambda: 0.0, cast(Any, None))
         intake = Intake(self.store, queue, desk)
-        running = asyncio.create_task(PodWatch(cast(Kube, kube), intake, self.hearing).run([None]))
+        running = asyncio.create_task(self._made(cast(Kube, kube), intake, known).run([None]))
         async with asyncio.timeout(5):
             await kube.idle.wait()
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running
+
+    def _made(self, kube: Kube, intake: Intake, known: list[int]) -> PodWatch:
+        return PodWatch(kube, intake, self.hearing, lambda _: known.pop() if known else 0)
 
     @property
     def held(self) -> dict[str, int]:
@@ -111,6 +115,15 @@ async def test_what_is_listed_and_what_happens_then_is_taken_in() -> None:
     await world.watch(kube)
     assert world.held == {"a": 12}
     assert kube.since[0] == 10
+
+
+async def test_where_the_pods_are_known_it_follows_from_there_and_lists_only_after_an_error() -> None:
+    world = World()
+    changes: list[list[Change | ApiError]] = [[Change("ADDED", _pod("b", 11))], [TryAgain("too old")], []]
+    kube = ScriptedKube([Listing([_pod("b", 11)], 30)], changes)
+    await world.watch(kube, known_at=7)
+    assert world.held == {"b": 11}
+    assert kube.since == [7, 11, 30, 30]
 
 
 async def test_after_an_ordinary_end_it_goes_on_from_the_newest_it_was_told() -> None:

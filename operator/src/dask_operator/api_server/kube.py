@@ -155,6 +155,15 @@ class Kube:
             if not token:
                 return Listing(found, version)
 
+    async def try_listing(self, kind: str, selector: str = "", namespace: str | None = None) -> None:
+        """List one object of ``kind``, whichever.
+
+        Raises:
+            ApiError: the objects of that kind cannot be listed.
+        """
+        query = urlencode({"limit": "1", **({"labelSelector": selector} if selector else {})})
+        await self._call("GET", _url(kind, namespace) + "?" + query)
+
     async def watch(
         self, kind: str, version: int, selector: str = "", namespace: str | None = None
     ) -> AsyncGenerator[Change, None]:

@@ -6,7 +6,7 @@ that the operator does with an event itself.
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,11 +33,13 @@ class PodWatch:
         kube: as many connections as there are namespaces.
         intake: where news go.
         hearing: what keeps the books of what was heard.
+        known_at: the version at which all Pods of a namespace are known by other means; 0 where they are not.
     """
 
     kube: Kube
     intake: Intake
     hearing: Hearing
+    known_at: Callable[[str | None], int] = lambda _space: 0
     _pauses: dict[str | None, Iterator[float]] = field(default_factory=dict)
     """Namespaces whose watch has told of nothing since it began anew → the pauses that are left."""
 
@@ -52,7 +54,8 @@ class PodWatch:
     async def _keep(self, space: str | None) -> None:
         while True:
             try:
-                version = await self._list(space)
+                version = self.known_at(space) or await self._list(space)
+                self.hearing.hears((KIND, space), version)
                 while True:
                     reached = await self._follow(space, version)
                     if reached == version:
@@ -73,7 +76,6 @@ class PodWatch:
         """Take in all there are; gives the version from which to follow."""
         listing = await self.kube.list_as(KIND, partial(self.intake.read, KIND), SELECTOR, space)
         self.intake.listed(KIND, listing.items, listing.version, space)
-        self.hearing.hears((KIND, space), listing.version)
         return listing.version
 
     async def _follow(self, space: str | None, version: int) -> int:
