@@ -30,7 +30,7 @@ SILENCE_SECONDS = 70.0
 """A watch that is silent for longer is dead: the API server sends a bookmark about once a minute."""
 LOG_BYTES = 16384
 CONNECT_SECONDS = 5.0
-LIST_CHUNK = 500
+LIST_CHUNK = 200
 CONNECTIONS = 64
 
 FIELD_MANAGER = "dask-operator"
@@ -144,16 +144,20 @@ class Kube:
             namespace: all of them unless given.
         """
         found: list[Item] = []
-        token, version = "", 0
+        token = ""
         while True:
             query = {"limit": str(LIST_CHUNK), "labelSelector": selector, "continue": token}
             url = _url(kind, namespace) + "?" + urlencode({k: v for k, v in query.items() if v})
-            answer = await self._call("GET", url, seconds=LIST_SECONDS)
-            found.extend(read(body) for body in answer.get("items") or ())
-            version = int(answer["metadata"].get("resourceVersion") or 0)
-            token = answer["metadata"].get("continue") or ""
+            items, meta = await self._chunk(url, read)
+            found += items
+            token = meta.get("continue") or ""
             if not token:
-                return Listing(found, version)
+                return Listing(found, int(meta.get("resourceVersion") or 0))
+
+    async def _chunk(self, url: str, read: Callable[[Manifest], Item]) -> tuple[list[Item], Manifest]:
+        """Some of a listing, and its metadata: what came is let go before more is asked for."""
+        answer = await self._call("GET", url, seconds=LIST_SECONDS)
+        return [read(body) for body in answer.get("items") or ()], answer["metadata"]
 
     async def try_listing(self, kind: str, selector: str = "", namespace: str | None = None) -> None:
         """List one object of ``kind``, whichever.
