@@ -1,5 +1,9 @@
 """Who leads: decisions on records seen at some time of one's own clock."""
 
+import random
+from dataclasses import dataclass
+from typing import Any
+
 import pytest
 from dask_operator.api_server.transport import UNACKNOWLEDGED_SECONDS
 from dask_operator_api.election import (
@@ -108,3 +112,47 @@ def test_a_lease_as_the_chart_makes_it_can_be_read() -> None:
 def test_nothing_that_was_sent_can_arrive_after_the_lease_may_be_taken() -> None:
     assert RENEW_SECONDS + UNACKNOWLEDGED_SECONDS < LEASE_SECONDS
     assert RETRY_SECONDS * 3 < RENEW_SECONDS
+
+
+@dataclass
+class Process:
+    """A process in a simulation: it looks, decides, stands still at any moment, and goes on."""
+
+    me: Identity
+    seen: Any = None
+    until: float = float("-inf")
+    asleep_until: float = 0.0
+    sent: tuple[float, Record] | None = None
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_two_fences_are_ever_open_at_the_same_time(seed: int) -> None:
+    chance = random.Random(seed)
+    record = Record("1")
+    processes = [Process(Identity.of(f"pod-{n}", f"uid-{n}", "0")) for n in range(3)]
+    led: set[str] = set()
+    now = 0.0
+    for _ in range(20_000):
+        now += chance.uniform(0.0, 0.4)
+        process = chance.choice(processes)
+        if now < process.asleep_until:
+            continue
+        if chance.random() < 0.01:
+            process.asleep_until = now + chance.uniform(1, 40)
+            continue
+        if process.sent is not None:  # the answer arrives, late perhaps
+            sent, based_on = process.sent
+            process.sent = None
+            if record == based_on:
+                record = Record(str(int(record.version) + 1), process.me.name, LEASE_SECONDS)
+                process.until = sent + RENEW_SECONDS
+                process.seen = sight(None, record, sent)
+        elif chance.random() < 0.2:
+            process.seen = sight(process.seen, record, now)
+            if move(process.me, process.seen) is not Move.WAIT:
+                assert held_by(process.me, record, "")["spec"]["holderIdentity"] == process.me.name
+                process.sent = (now, record)
+        open_now = [p.me.name for p in processes if p.until > now]
+        led.update(open_now)
+        assert len(open_now) <= 1, open_now
+    assert len(led) == len(processes), "all of them have led at some time"

@@ -1,26 +1,13 @@
-"""The loops around the Lease, rights and claims, against an API server in memory that can fail."""
+"""The namespaces that are looked after: rights and claims, against an API server in memory that can fail."""
 
 import asyncio
-import random
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from dask_operator.errors import ApiError, Conflict, NotFound, TryAgain
+from dask_operator.errors import Conflict, NotFound, TryAgain
 from dask_operator.scope.rights import CLAIM, NEEDED, for_claims, for_leading
 from dask_operator.scope.territory import Territory, Unfit
-from dask_operator_api.election import (
-    LEASE_SECONDS,
-    RENEW_SECONDS,
-    Identity,
-    Move,
-    Record,
-    held_by,
-    move,
-    sight,
-)
-from dask_operator_api.fence import Fence
-from dask_operator_api.leadership import Leadership, LeadershipLost, Lease
 
 
 @dataclass
@@ -63,140 +50,6 @@ class Api:
         if kind == "SelfSubjectRulesReview":
             return {"resourceRules": self.rules.get(spec["namespace"], [])}
         return {"allowed": spec["resourceAttributes"]["namespace"] in (*self.rules, "")}
-
-
-@dataclass
-class Clock:
-    now: float = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-ME = Identity.of("pod-a", "uid-a", "1")
-
-
-def leadership(api: Any, clock: Clock, me: Identity = ME) -> Leadership:
-    held = Lease(
-        "ns",
-        "lease",
-        read=lambda: api.get("Lease", "ns", "lease"),
-        patch=lambda body: api.patch("Lease", "ns", "lease", body),
-        failure=ApiError,
-        conflict=Conflict,
-        missing=NotFound,
-    )
-    return Leadership(held, me, Fence(clock), clock)
-
-
-def lease(holder: str = "") -> Api:
-    api = Api()
-    api.add("ns", "lease", holder)
-    return api
-
-
-async def test_the_fence_opens_with_the_lease_and_for_the_time_since_it_was_asked_for() -> None:
-    clock = Clock()
-    mine = leadership(lease(), clock)
-    assert not mine.leading
-    await mine.acquire()
-    assert mine.fence.left() == RENEW_SECONDS
-    clock.now += RENEW_SECONDS
-    assert not mine.leading
-
-
-async def test_a_lease_that_was_handed_over_is_free_and_its_former_holder_writes_no_more() -> None:
-    api, clock = lease(), Clock()
-    mine = leadership(api, clock)
-    await mine.acquire()
-    await mine.release()
-    assert api.holder("ns", "lease") == ""
-    assert not mine.leading
-    mine.fence.open_until(clock.now + 100)
-    assert not mine.leading
-
-
-async def test_who_does_not_hold_the_lease_has_nothing_to_hand_over() -> None:
-    api = lease("other")
-    await leadership(api, Clock()).release()
-    assert api.writes == 0
-
-
-async def test_a_renewal_after_the_fence_has_closed_asks_first_and_writes_only_what_is_its_own() -> None:
-    api, clock = lease(), Clock()
-    mine = leadership(api, clock)
-    await mine.acquire()
-    clock.now += 60
-    api.leases[("ns", "lease")]["spec"]["holderIdentity"] = "other"
-    before = api.writes
-    with pytest.raises(LeadershipLost, match="other"):
-        await mine._renew()
-    assert api.writes == before
-
-
-async def test_a_lease_that_nobody_has_taken_meanwhile_is_renewed() -> None:
-    api, clock = lease(), Clock()
-    mine = leadership(api, clock)
-    await mine.acquire()
-    clock.now += 60
-    assert await mine._renew()
-    assert mine.leading
-
-
-async def test_an_api_server_that_fails_is_not_steady_and_tries_go_on() -> None:
-    api, clock = lease(), Clock()
-    mine = leadership(api, clock)
-    await mine.acquire()
-    clock.now += 5
-    assert mine.steady_seconds() == 5
-    api.fails = True
-    assert not await mine._attempt(mine._renew)
-    assert mine.steady_seconds() == 0
-    assert mine.tried_ago() == 0
-
-
-@dataclass
-class Process:
-    """A process in a simulation: it looks, decides, stands still at any moment, and goes on."""
-
-    me: Identity
-    seen: Any = None
-    until: float = float("-inf")
-    asleep_until: float = 0.0
-    sent: tuple[float, Record] | None = None
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_no_two_fences_are_ever_open_at_the_same_time(seed: int) -> None:
-    chance = random.Random(seed)
-    record = Record("1")
-    processes = [Process(Identity.of(f"pod-{n}", f"uid-{n}", "0")) for n in range(3)]
-    led: set[str] = set()
-    now = 0.0
-    for _ in range(20_000):
-        now += chance.uniform(0.0, 0.4)
-        process = chance.choice(processes)
-        if now < process.asleep_until:
-            continue
-        if chance.random() < 0.01:
-            process.asleep_until = now + chance.uniform(1, 40)
-            continue
-        if process.sent is not None:  # the answer arrives, late perhaps
-            sent, based_on = process.sent
-            process.sent = None
-            if record == based_on:
-                record = Record(str(int(record.version) + 1), process.me.name, LEASE_SECONDS)
-                process.until = sent + RENEW_SECONDS
-                process.seen = sight(None, record, sent)
-        elif chance.random() < 0.2:
-            process.seen = sight(process.seen, record, now)
-            if move(process.me, process.seen) is not Move.WAIT:
-                assert held_by(process.me, record, "")["spec"]["holderIdentity"] == process.me.name
-                process.sent = (now, record)
-        open_now = [p.me.name for p in processes if p.until > now]
-        led.update(open_now)
-        assert len(open_now) <= 1, open_now
-    assert len(led) == len(processes), "all of them have led at some time"
 
 
 def rules(*rights: Any) -> list[dict[str, Any]]:

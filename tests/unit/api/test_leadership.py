@@ -96,18 +96,23 @@ async def test_a_standby_waits_until_the_lease_was_not_renewed_for_its_time_whic
         assert world.now - began <= LEASE_SECONDS + 2
     assert not leader.leading
     assert world.now - began > LEASE_SECONDS
+    written = len(world.api.bodies)
     with pytest.raises(LeadershipLost, match="pod-b"):
         await renew(leader)
+    assert len(world.api.bodies) == written
 
 
 async def test_a_leader_that_cannot_renew_stops_and_goes_on_if_nobody_has_taken_the_lease() -> None:
     world = World()
     mine = world.process()
     await take(mine)
-    world.api.fails = True
     world.now += RENEW_SECONDS + 1
+    assert mine.steady_seconds() == RENEW_SECONDS + 1
+    world.api.fails = True
     assert not await renew(mine)
     assert not mine.leading
+    assert mine.steady_seconds() == 0
+    assert mine.tried_ago() == 0
     world.api.fails = False
     assert await renew(mine)
     assert mine.leading
@@ -130,6 +135,8 @@ async def test_who_is_told_to_stop_hands_over_and_leads_no_more() -> None:
     await mine.release()
     assert not mine.leading
     assert await take(other)
+    mine.fence.open_until(world.now + 100)  # by an answer that comes late
+    assert not mine.leading
 
 
 async def test_who_does_not_hold_the_lease_has_nothing_to_hand_over() -> None:
