@@ -17,6 +17,8 @@ NODES = 12
 """Fake nodes that have room for all: 500 Pods fit on one."""
 
 SETTLING_SECONDS = 20.0
+GROWTH_MIB = 1.0
+"""More than that is a program that still starts, or works."""
 OPERATOR = ("-n", "dask-operator", "deployment/dask-operator")
 
 
@@ -64,10 +66,13 @@ async def _delete_all(api: ApiServer, run: str) -> None:
 
 
 async def settled_memory(usage: Callable[[], process.Usage] = process.operator) -> float:
-    """MiB of an operator's memory in a quiet while, the most that was seen."""
+    """MiB of an operator's memory, the most that was seen until it had stayed the same for a while."""
     deadline, most = time.monotonic() + SETTLING_SECONDS, 0.0
     while time.monotonic() < deadline:
-        most = max(most, usage().mib)
+        mib = usage().mib
+        if mib > most + GROWTH_MIB:
+            deadline = time.monotonic() + SETTLING_SECONDS
+        most = max(most, mib)
         await asyncio.sleep(1)
     return most
 
