@@ -8,8 +8,8 @@ import pytest
 from dask_operator.plan.cluster_world import Create
 from dask_operator.reconcile import reconcile
 from dask_operator.reconcile.acts import carry_out
-from dask_operator.reconcile.context import _verdicts
 from dask_operator.reconcile.refusals import Waiting
+from dask_operator.reconcile.statuses import ARRIVE_SECONDS, BETWEEN_SECONDS, Pace, verdicts
 from dask_operator.store import Key
 from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import items
@@ -44,8 +44,8 @@ def _status(kind: str, status: str, reason: str) -> dict[str, Any]:
 )
 def test_only_why_workers_are_not_connected_yet_may_wait(kind: str, waits: bool) -> None:
     before, after = _status(kind, "False", "WorkersStarting"), _status(kind, "False", "Connecting")
-    assert (_verdicts(before) == _verdicts(after)) is waits
-    assert _verdicts(after) != _verdicts(_status(kind, "True", "Connecting"))
+    assert (verdicts(before) == verdicts(after)) is waits
+    assert verdicts(after) != verdicts(_status(kind, "True", "Connecting"))
 
 
 def test_all_that_a_pass_has_made_is_one_event() -> None:
@@ -66,3 +66,36 @@ def test_all_that_a_pass_has_made_is_one_event() -> None:
     (event,) = told
     assert event.startswith("Created: created ")
     assert all(name in event for name in ("Service c-scheduler", "Pod c-scheduler"))
+
+
+def _workers(ready: int) -> dict[str, Any]:
+    return {"workers": {"desired": 5, "ready": ready}}
+
+
+KEY = Key(Kind.WORKER_GROUP, "ns", "g")
+
+
+def test_numbers_on_the_way_wait_a_moment_and_what_is_reached_does_not() -> None:
+    pace = Pace()
+    assert pace.wait(KEY, _workers(0), _workers(1), 100.0) == ARRIVE_SECONDS
+    assert pace.wait(KEY, _workers(0), _workers(4), 101.0) == ARRIVE_SECONDS - 1
+    assert pace.wait(KEY, _workers(0), _workers(5), 101.0) == 0
+    assert pace.wait(KEY, _workers(0), _workers(4), 100.0 + ARRIVE_SECONDS) == 0
+
+
+def test_numbers_that_change_on_and_on_are_written_every_few_seconds() -> None:
+    pace = Pace()
+    pace.written(KEY, 100.0)
+    assert pace.wait(KEY, _workers(1), _workers(2), 101.0) == BETWEEN_SECONDS - 1
+    assert pace.wait(KEY, _workers(1), _workers(4), 100.0 + BETWEEN_SECONDS) == 0
+    pace.written(KEY, 110.0)
+    assert pace.wait(KEY, _workers(1), _workers(2), 130.0) == ARRIVE_SECONDS
+
+
+def test_numbers_that_came_back_by_themselves_begin_to_wait_anew() -> None:
+    pace = Pace()
+    pace.wait(KEY, _workers(4), _workers(3), 100.0)
+    pace.settled(KEY)
+    assert pace.wait(KEY, _workers(4), _workers(3), 110.0) == ARRIVE_SECONDS
+    pace.forget(KEY)
+    assert pace.wait(KEY, _workers(4), _workers(3), 115.0) == ARRIVE_SECONDS

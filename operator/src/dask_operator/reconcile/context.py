@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from dask_operator_api.conditions import ConditionType, Reason
-from dask_operator_api.manifests import Manifest, items, section
+from dask_operator_api.conditions import Reason
+from dask_operator_api.manifests import Manifest
 from dask_operator_api.names import cluster_name_problem
 
 from dask_operator.api_server.kube import Kube
@@ -20,16 +20,11 @@ from dask_operator.plan.leftovers import Leftover
 from dask_operator.plan.legacy import Asked
 from dask_operator.plan.pulse import Pulse
 from dask_operator.reconcile.refusals import Refusals
+from dask_operator.reconcile.statuses import Pace
 from dask_operator.schedulers.retirement import SchedulerDesk
 from dask_operator.settings import Settings
 from dask_operator.status.conditions import news
 from dask_operator.store import Key, Store
-
-STATUS_SECONDS = 5.0
-"""Seconds between two writes of one status that differ in numbers on the way only."""
-
-_CONNECTED = ConditionType.WORKERS_CONNECTED.value
-"""Of this condition only the status is a verdict: why workers are not connected yet changes all the time."""
 
 GONE_SECONDS = 1.0
 """Seconds until another look after something was gone: mostly the object itself, and the news is on its way."""
@@ -69,7 +64,7 @@ class Context:
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     _words: dict[str, tuple[float, str]] = field(default_factory=dict)
     """Pod uid → when (monotonic seconds) its Events were read, and what the last of them said."""
-    _written: dict[Key, float] = field(default_factory=dict)
+    _statuses: Pace = field(default_factory=Pace)
 
     def __post_init__(self) -> None:
         self.refusals = Refusals(self.clock)
@@ -112,7 +107,7 @@ class Context:
     def forget(self, key: Key) -> None:
         """Forget an object that is gone."""
         self.refusals.forget(key)
-        self._written.pop(key, None)
+        self._statuses.forget(key)
         self.pulses.pop(key, None)
 
     async def words_about(
@@ -144,23 +139,23 @@ class Context:
     ) -> float | None:
         """Make the status what is wanted, if it differs.
 
-        While only numbers change on their way to what is wanted, it is written every few seconds, unless
-        ``urgent``: then gives the seconds until it may be written.
+        Gives the seconds until it may be written, where that can wait; it cannot if it is ``urgent``.
 
         Raises:
             Conflict: with ``exact``, the object is not what ``view`` says any more.
         """
         if all(view.status.get(name) == value for name, value in wanted.items()):
+            self._statuses.settled(key)
             return None
-        wait = self._written.get(key, -STATUS_SECONDS) + STATUS_SECONDS - self.clock()
-        if wait > 0 and not urgent and _verdicts(view.status) == _verdicts(wanted):
+        wait = 0.0 if urgent else self._statuses.wait(key, view.status, wanted, self.clock())
+        if wait > 0:
             return wait
         for reason, message in news(view.status, wanted):
             self.recorder.tell(view, reason, message, warning=True)
         version = {"resourceVersion": str(view.version)} if exact else {}
         body = {"metadata": {"uid": view.uid, **version}, "status": wanted}
         answer = await self.kube.patch(key.kind, view.namespace, view.name, body, "status")
-        self._written[key] = self.clock()
+        self._statuses.written(key, self.clock())
         self.intake.saw(key.kind, answer)
         return None
 
@@ -184,23 +179,6 @@ class Context:
         if age < interval:
             return interval - age
         return self.desk.ask(scheduler, key)
-
-
-def _verdicts(status: Manifest) -> list[object]:
-    """What somebody may wait for in a status: the conditions, and whether numbers are what is wanted."""
-    workers = section(status, "workers")
-    desired = int(workers.get("desired") or 0)
-    numbers = [int(workers.get(name) or 0) for name in ("ready", "connected")]
-    conditions = [
-        (item.get("type"), item.get("status"), item.get("type") != _CONNECTED and item.get("reason"))
-        for item in items(status, "conditions")
-    ]
-    return [
-        conditions,
-        status.get("observedGeneration"),
-        desired,
-        [(number > desired) - (number < desired) for number in numbers],
-    ]
 
 
 async def in_parallel(items: Sequence[T], act: Callable[[T], Awaitable[None]], limit: int) -> None:
