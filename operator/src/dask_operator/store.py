@@ -57,6 +57,17 @@ class Shelf(Generic[View]):
     objects: dict[tuple[str, str], View] = field(default_factory=dict)
     _gone: "OrderedDict[str, int]" = field(default_factory=OrderedDict)
 
+    def read(self, body: Manifest) -> View:
+        """The view of an object as it came from the API server: the one held, if nothing was written since."""
+        meta = body["metadata"]
+        held = self.objects.get((meta.get("namespace", ""), meta["name"]))
+        if held is not None and (held.uid, str(held.version)) == (
+            meta.get("uid"),
+            meta.get("resourceVersion"),
+        ):
+            return held
+        return self.parse(body)
+
     def apply(self, view: View) -> tuple[View | None, View | None]:
         """Remember an object unless something newer is known.
 
@@ -108,7 +119,7 @@ class Store:
 
     def read(self, kind: str, body: Manifest) -> ObjectView:
         """The view of an object as it came from the API server."""
-        return self.shelf(kind).parse(body)
+        return self.shelf(kind).read(body)
 
     def held(self, kind: str, namespace: str, name: str) -> ObjectView | None:
         """What is held of the object of that name."""

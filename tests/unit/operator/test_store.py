@@ -73,6 +73,14 @@ def test_a_pod_that_left_the_selection_and_came_back_is_seen_again() -> None:
     assert apply(store, "Pod", pod(version=8)) is not None
 
 
+def test_what_is_known_already_is_not_read_again() -> None:
+    store = Store()
+    view = apply(store, "Pod", pod(version=5))
+    assert store.read("Pod", pod(version=5)) is view
+    assert store.read("Pod", pod(version=6)) is not view
+    assert store.read("Pod", pod(uid="another", version=5)) is not view
+
+
 class _Queue:
     def __init__(self) -> None:
         self.keys: list[Key] = []

@@ -30,7 +30,8 @@ SILENCE_SECONDS = 70.0
 """A watch that is silent for longer is dead: the API server sends a bookmark about once a minute."""
 LOG_BYTES = 16384
 CONNECT_SECONDS = 5.0
-LIST_CHUNK = 200
+LIST_CHUNK = 100
+EVENTS_MAX = 500
 CONNECTIONS = 64
 
 FIELD_MANAGER = "dask-operator"
@@ -308,7 +309,7 @@ class Kube:
 
     async def events_about(self, namespace: str, uid: str) -> list[Manifest]:
         """The Events about the object with that uid."""
-        query = urlencode({"fieldSelector": f"involvedObject.uid={uid}", "limit": str(LIST_CHUNK)})
+        query = urlencode({"fieldSelector": f"involvedObject.uid={uid}", "limit": str(EVENTS_MAX)})
         answer = await self._call("GET", _url("Event", namespace) + "?" + query)
         return list(answer.get("items") or ())
 
