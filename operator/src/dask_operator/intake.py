@@ -54,10 +54,10 @@ def is_watched(kind: str, body: Manifest) -> bool:
 
 
 def _edited(before: ObjectView | None, after: ObjectView) -> Key | None:
-    """The custom resource that somebody has written another spec into, if that is what has happened."""
-    if not isinstance(after, Owner) or not isinstance(before, Owner) or before.uid != after.uid:
+    """The custom resource that somebody has made, or written another spec into, if that is what has happened."""
+    if not isinstance(after, Owner):
         return None
-    if before.generation == after.generation:
+    if isinstance(before, Owner) and (before.uid, before.generation) == (after.uid, after.generation):
         return None
     return Key(OWNER_KINDS[type(after)], after.namespace, after.name)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from dask_operator import passes
 from dask_operator.errors import TryAgain
+from dask_operator.rests import Rests
 from dask_operator.store import Key
 
 logger = logging.getLogger(__name__)
@@ -16,19 +17,6 @@ FIRST_BACKOFF = 0.1
 LONGEST_BACKOFF = 60.0
 NEWS_SECONDS = 2.0
 """After a failure, news of an object brings it back after this long at most; the server's own wish is obeyed."""
-
-REST = 4.0
-"""After a pass, news of the same object waits for this many times as long as the pass took: however many Pods a cluster
-has, and however fast they come and go, its passes take a fifth of the time at most, and much news comes to one pass."""
-
-SHORTEST_REST = 0.2
-"""Seconds. Hundreds of Pods that go one after another make a pass each otherwise, most of them with nothing to do."""
-
-LONGEST_REST = 0.3
-"""Seconds."""
-
-RESTING_MAX = 1000
-"""How many keys may have a note of their rest before those whose time is over are dropped."""
 
 Passed = Callable[[str, float, BaseException | None], None]
 
@@ -57,8 +45,8 @@ class KeyedQueue:
     _failures: dict[Key, int] = field(default_factory=dict)
     _not_before: dict[Key, float] = field(default_factory=dict)
     """Keys that failed → the loop time before which news does not bring them back."""
-    _resting: dict[Key, float] = field(default_factory=dict)
-    """Keys after a pass → the loop time before which news does not bring them back, but for an edit."""
+    _rests: Rests = field(default_factory=Rests)
+    """News does not bring a key back while it rests, but for an edit."""
     _setback: float | None = None
     """When a pass ended last with something to try again (loop time)."""
     _ending: bool = False
@@ -68,15 +56,15 @@ class KeyedQueue:
         """Have ``key`` reconciled soon, once, however often it is added before that; at once if it was ``edited``."""
         now = asyncio.get_running_loop().time()
         if edited:
-            self._resting.pop(key, None)
-        until = max(self._not_before.get(key, now), self._resting.get(key, now))
+            self._rests.end(key)
+        until = max(self._not_before.get(key, now), self._rests.until(key, now))
         if key in self._running:
             self._again[key] = edited or self._again.get(key, False)
         elif until > now:
             self.add_after(key, until - now)
         elif key not in self._queued:
             self._not_before.pop(key, None)
-            self._resting.pop(key, None)
+            self._rests.end(key)
             self._cancel_timer(key)
             self._queued[key] = now
             self._ready.put_nowait(key)
@@ -93,7 +81,7 @@ class KeyedQueue:
     def _due(self, key: Key) -> None:
         self._timers.pop(key, None)
         self._not_before.pop(key, None)
-        self._resting.pop(key, None)
+        self._rests.end(key)
         self.add(key)
 
     def _cancel_timer(self, key: Key) -> None:
@@ -161,16 +149,10 @@ class KeyedQueue:
             self._back_off(key, error, None)
         else:
             self._failures.pop(key, None)
-            self._rest(key, one.seconds)
+            self._rests.begin(key, one.seconds, asyncio.get_running_loop().time())
             if again is not None:
                 self.add_after(key, again)
         self.passed(key.kind.value, one.seconds, failure)
-
-    def _rest(self, key: Key, took: float) -> None:
-        now = asyncio.get_running_loop().time()
-        self._resting[key] = now + min(max(REST * took, SHORTEST_REST), LONGEST_REST)
-        if len(self._resting) > RESTING_MAX:
-            self._resting = {other: until for other, until in self._resting.items() if until > now}
 
     def _back_off(self, key: Key, error: Exception, least: float | None) -> None:
         failures = self._failures[key] = self._failures.get(key, 0) + 1

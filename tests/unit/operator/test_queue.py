@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 from dask_operator.errors import TryAgain
-from dask_operator.queue import SHORTEST_REST, KeyedQueue
+from dask_operator.queue import KeyedQueue
+from dask_operator.rests import SHORTEST
 from dask_operator.store import Key
 from dask_operator_api.kinds import Kind
 
@@ -65,7 +66,7 @@ async def test_what_is_added_many_times_is_worked_on_once() -> None:
         for _ in range(10):
             queue.add(A)
         await until(lambda: work.done == [A], "one pass")
-        await asyncio.sleep(4 * SHORTEST_REST)
+        await asyncio.sleep(4 * SHORTEST)
     assert work.done == [A]
 
 
@@ -79,7 +80,7 @@ async def test_news_during_a_pass_bring_exactly_one_more_pass_and_never_at_the_s
             queue.add(A)
         work.gate.set()
         await until(lambda: len(work.done) == 2, "the second pass")
-        await asyncio.sleep(4 * SHORTEST_REST)
+        await asyncio.sleep(4 * SHORTEST)
     assert (work.done, work.overlaps) == ([A, A], 0)
 
 
@@ -89,7 +90,7 @@ async def test_news_soon_after_a_pass_waits_a_moment_for_more() -> None:
         queue.add(A)
         await until(lambda: work.done == [A], "the first pass")
         queue.add(A)
-        assert await until(lambda: work.done == [A, A], "the second pass") > SHORTEST_REST / 2
+        assert await until(lambda: work.done == [A, A], "the second pass") > SHORTEST / 2
 
 
 async def test_an_edit_waits_for_nothing_after_a_pass() -> None:
@@ -99,7 +100,7 @@ async def test_an_edit_waits_for_nothing_after_a_pass() -> None:
         await until(lambda: work.done == [A], "the first pass")
         queue.add(A)
         queue.add(A, edited=True)
-        assert await until(lambda: work.done == [A, A], "the second pass") < SHORTEST_REST / 2
+        assert await until(lambda: work.done == [A, A], "the second pass") < SHORTEST / 2
 
 
 async def test_an_edit_during_a_pass_is_looked_at_right_after_it() -> None:
@@ -110,7 +111,7 @@ async def test_an_edit_during_a_pass_is_looked_at_right_after_it() -> None:
         await until(lambda: work.running == [A], "the first pass")
         queue.add(A, edited=True)
         work.gate.set()
-        assert await until(lambda: work.done == [A, A], "the second pass") < SHORTEST_REST / 2
+        assert await until(lambda: work.done == [A, A], "the second pass") < SHORTEST / 2
 
 
 async def test_an_edit_does_not_shorten_the_pause_that_the_server_asked_for() -> None:
@@ -131,7 +132,7 @@ async def test_different_keys_are_worked_on_at_the_same_time_up_to_the_limit() -
         for key in keys:
             queue.add(key)
         await until(lambda: len(work.running) == 3, "three passes at a time")
-        await asyncio.sleep(4 * SHORTEST_REST)
+        await asyncio.sleep(4 * SHORTEST)
         assert len(work.running) == 3
         work.gate.set()
         await until(lambda: sorted(work.done) == sorted(keys), "all keys")

@@ -10,7 +10,7 @@ from dask_operator.plan.cluster_world import ClusterObserved
 from dask_operator.plan.drains import rfc3339
 from dask_operator.plan.group import plan_group
 from dask_operator.status import Told, cluster_status, group_status, waiting_status
-from dask_operator.status.conditions import Condition, Problem, first_trouble, merged, news
+from dask_operator.status.conditions import SILENCE_SECONDS, Condition, Problem, first_trouble, merged, news
 from dask_operator_api.conditions import ConditionType, Reason
 from dask_operator_api.manifests import Manifest
 from hypothesis import given
@@ -213,10 +213,11 @@ def test_without_an_answer_no_image_is_suspected() -> None:
     assert told["reason"] != "NotConnecting"
 
 
-def test_a_scheduler_that_does_not_answer_is_named_as_the_cause() -> None:
-    seen = observed(group(), worker(1), roster=silence(problem="no route to host"))
-    told = condition(group_status(seen, plan_group(seen), None), "WorkersConnected")
-    assert "no route to host" in told["message"]
+def test_a_scheduler_that_does_not_answer_is_named_as_the_cause_when_it_should_have_started() -> None:
+    for age in (SILENCE_SECONDS - 1, SILENCE_SECONDS):
+        seen = observed(group(), worker(1, age=age), roster=silence(problem="no route to host"))
+        told = condition(group_status(seen, plan_group(seen), None), "WorkersConnected")
+        assert ("no route to host" in told["message"]) is (age >= SILENCE_SECONDS)
 
 
 # -- a group

@@ -11,6 +11,9 @@ from dask_operator.observed import PodView, Roster, Trouble
 from dask_operator.observed.roster import Placement
 from dask_operator.plan.drains import rfc3339
 
+SILENCE_SECONDS = 10.0
+"""For how long (seconds) it is no news that a scheduler does not answer: mostly it has just been started."""
+
 CONNECT_SECONDS = 30.0
 """A Ready worker that the scheduler does not know after this long is worth telling."""
 
@@ -178,9 +181,10 @@ def connection(
     if not alone:
         return Condition(kind, False, Reason.WORKERS_STARTING, message)
     message += f"; {len(alone)} that are Ready are not, {min(pod.name for pod in alone)} among them"
-    if connections.problem:
+    waited = connecting_for(alone, connections.scheduler, wall)
+    if connections.problem and waited >= SILENCE_SECONDS:
         message += f"; the scheduler does not answer: {connections.problem}"
-    if not connections.known or connecting_for(alone, connections.scheduler, wall) < CONNECT_SECONDS:
+    if not connections.known or waited < CONNECT_SECONDS:
         return Condition(kind, False, Reason.CONNECTING, message)
     hint = "; see the worker's log: its image may hold another version of distributed"
     return Condition(kind, False, Reason.NOT_CONNECTING, message + hint)
