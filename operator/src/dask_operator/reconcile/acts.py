@@ -18,9 +18,16 @@ _REFUSED = {"Service": Reason.SERVICE_REFUSED, Kind.CLUSTER.value: Reason.INVALI
 
 
 async def carry_out(
-    context: Context, key: Key, about: ClusterView | JobView, acts: Sequence[Act], waiting: Waiting
+    context: Context,
+    key: Key,
+    about: ClusterView | JobView,
+    acts: Sequence[Act],
+    waiting: Waiting,
+    more: bool = False,
 ) -> float | None:
     """Do what was planned, but for what the API server has just refused; gives when to look again, or None.
+
+    Where there is ``more`` to come, what was made is told together with that.
 
     Raises:
         ApiError: a call failed otherwise than by a refusal, which is remembered.
@@ -36,7 +43,7 @@ async def carry_out(
             context.refusals.accepted(key, item.kind)
 
     wanted = [item for item in acts if isinstance(item, Delete) or item.kind not in waiting.kinds]
-    made: list[str] = []
+    made = context.made.pop(key, [])
     try:
         await in_parallel(wanted, act, len(wanted))
     except Refused as error:
@@ -44,7 +51,9 @@ async def carry_out(
         context.refuse(key, about, (about.generation,), reason, error)
         return 0.0
     finally:
-        if made:
+        if made and more:
+            context.made[key] = made
+        elif made:
             context.recorder.tell(about, "Created", f"created {', '.join(made)}")
     return None
 

@@ -128,11 +128,19 @@ def _tell_lives(context: Context, cluster: ClusterView, status: Manifest) -> Non
 async def _carry_out(
     context: Context, key: Key, cluster: ClusterView, plan: ClusterPlan, waiting: Waiting
 ) -> float | None:
-    """Do what was planned, unless the cluster turns out to be gone."""
+    """Do what was planned, unless the cluster turns out to be gone.
+
+    The scheduler's Pod comes in a pass of its own: of many clusters made at once, everyone's scheduler is on its way
+    before anyone's Service and workers, and it is what users wait for.
+    """
     again = bool(section(cluster.status, "scheduler").get("podUID"))
-    creates = any(isinstance(act, Create) and act.kind not in waiting.kinds for act in plan.acts)
+    creates = [act for act in plan.acts if isinstance(act, Create) and act.kind not in waiting.kinds]
     if again and creates and not await is_living(context, Kind.CLUSTER, cluster):
         return GONE_SECONDS
+    pods = [act for act in creates if act.kind == "Pod"]
+    if pods and len(pods) < len(plan.acts):
+        await carry_out(context, key, cluster, pods, waiting, more=True)
+        return 0.0
     return await carry_out(context, key, cluster, plan.acts, waiting)
 
 

@@ -60,6 +60,8 @@ class Context:
     """Clusters → what is known of their clients, where those have asked to be missed."""
     legacy: dict[str, tuple[float, Asked]] = field(default_factory=dict)
     """Pod uid of another operator's scheduler → when (monotonic seconds) it was asked, and what it said."""
+    made: dict[Key, list[str]] = field(default_factory=dict)
+    """Clusters → what was made for them and is not told yet."""
     refusals: Refusals = field(init=False)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     _words: dict[str, tuple[float, str]] = field(default_factory=dict)
@@ -107,6 +109,7 @@ class Context:
     def forget(self, key: Key) -> None:
         """Forget an object that is gone."""
         self.refusals.forget(key)
+        self.made.pop(key, None)
         self._statuses.forget(key)
         self.pulses.pop(key, None)
 
