@@ -208,10 +208,12 @@ class FaultProxy:
     async def _interrupted(
         self, request: web.BaseRequest, body: bytes, interruption: Interruption
     ) -> web.StreamResponse:
-        if not interruption.before:
-            await self._forward(request, body)
-        # The client ends by this, and its end cancels this handler: the act is seen through all the same.
-        await asyncio.shield(asyncio.to_thread(interruption.act))
+        try:
+            if not interruption.before:
+                await self._forward(request, body)
+        finally:
+            # Whatever becomes of the call. The client ends by this, which cancels this handler: it is seen through.
+            await asyncio.shield(asyncio.to_thread(interruption.act))
         return _cut(request)
 
     async def _forward(self, request: web.BaseRequest, body: bytes, path: str = "") -> web.StreamResponse:
