@@ -110,7 +110,7 @@ class Context:
         """Forget an object that is gone."""
         self.refusals.forget(key)
         self.made.pop(key, None)
-        self._statuses.forget(key)
+        self._statuses.settled(key)
         self.pulses.pop(key, None)
 
     async def words_about(
@@ -158,7 +158,7 @@ class Context:
         version = {"resourceVersion": str(view.version)} if exact else {}
         body = {"metadata": {"uid": view.uid, **version}, "status": wanted}
         answer = await self.kube.patch(key.kind, view.namespace, view.name, body, "status")
-        self._statuses.written(key, self.clock())
+        self._statuses.settled(key)
         self.intake.saw(key.kind, answer)
         return None
 

@@ -1,7 +1,7 @@
 """When a status is written. Pure.
 
 A write of a status is the dearest of all that the API server does. What somebody waits for is written at once; numbers
-on their way to what is wanted wait a moment, as mostly they are there within it, and are written every few seconds.
+on their way to what is wanted are written every few seconds, as mostly they are there within that time.
 """
 
 from dataclasses import dataclass, field
@@ -11,10 +11,7 @@ from dask_operator_api.manifests import Manifest, items, section
 
 from dask_operator.store import Key
 
-BETWEEN_SECONDS = 5.0
-"""Seconds between two writes of one status that differ in numbers on the way only."""
-
-ARRIVE_SECONDS = 2.0
+ARRIVE_SECONDS = 5.0
 """Seconds that the numbers get to be what is wanted before it is told how far they are."""
 
 _CONNECTED = ConditionType.WORKERS_CONNECTED.value
@@ -23,33 +20,18 @@ _CONNECTED = ConditionType.WORKERS_CONNECTED.value
 
 @dataclass
 class Pace:
-    """When each object's status was written, and since when it is behind. All times are monotonic seconds."""
+    """Since when each object's status is behind. All times are monotonic seconds."""
 
-    _written: dict[Key, float] = field(default_factory=dict)
     _behind: dict[Key, float] = field(default_factory=dict)
 
     def wait(self, key: Key, held: Manifest, wanted: Manifest, now: float) -> float:
         """Seconds until the status ``wanted`` may replace the one that is ``held``; none left: at once."""
         if verdicts(held) != verdicts(wanted):
             return 0.0
-        behind = self._behind.setdefault(key, now)
-        return (
-            max(self._written.get(key, now - BETWEEN_SECONDS) + BETWEEN_SECONDS, behind + ARRIVE_SECONDS)
-            - now
-        )
-
-    def written(self, key: Key, now: float) -> None:
-        """The status was written."""
-        self._written[key] = now
-        self._behind.pop(key, None)
+        return self._behind.setdefault(key, now) + ARRIVE_SECONDS - now
 
     def settled(self, key: Key) -> None:
-        """The status is what it should be."""
-        self._behind.pop(key, None)
-
-    def forget(self, key: Key) -> None:
-        """The object is gone."""
-        self._written.pop(key, None)
+        """The status is what it should be, or its object is gone."""
         self._behind.pop(key, None)
 
 
