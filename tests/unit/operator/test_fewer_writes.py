@@ -9,7 +9,7 @@ from dask_operator.plan.cluster_world import Create
 from dask_operator.reconcile import reconcile
 from dask_operator.reconcile.acts import carry_out
 from dask_operator.reconcile.refusals import Waiting
-from dask_operator.reconcile.statuses import ARRIVE_SECONDS, Pace, verdicts
+from dask_operator.reconcile.statuses import ARRIVE_SECONDS, StatusPace, verdicts
 from dask_operator.store import Key
 from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import items
@@ -106,7 +106,7 @@ KEY = Key(Kind.WORKER_GROUP, "ns", "g")
 
 
 def test_numbers_on_the_way_wait_a_moment_and_what_is_reached_does_not() -> None:
-    pace = Pace()
+    pace = StatusPace()
     assert pace.wait(KEY, _workers(0), _workers(1), 100.0) == ARRIVE_SECONDS
     assert pace.wait(KEY, _workers(0), _workers(4), 101.0) == ARRIVE_SECONDS - 1
     assert pace.wait(KEY, _workers(0), _workers(5), 101.0) == 0
@@ -114,7 +114,7 @@ def test_numbers_on_the_way_wait_a_moment_and_what_is_reached_does_not() -> None
 
 
 def test_numbers_that_change_on_and_on_are_written_every_few_seconds() -> None:
-    pace = Pace()
+    pace = StatusPace()
     pace.wait(KEY, _workers(0), _workers(1), 100.0)
     pace.settled(KEY)  # it was written
     assert pace.wait(KEY, _workers(1), _workers(2), 101.0) == ARRIVE_SECONDS
@@ -122,7 +122,7 @@ def test_numbers_that_change_on_and_on_are_written_every_few_seconds() -> None:
 
 
 def test_numbers_that_came_back_by_themselves_begin_to_wait_anew() -> None:
-    pace = Pace()
+    pace = StatusPace()
     pace.wait(KEY, _workers(4), _workers(3), 100.0)
     pace.settled(KEY)
     assert pace.wait(KEY, _workers(4), _workers(3), 110.0) == ARRIVE_SECONDS

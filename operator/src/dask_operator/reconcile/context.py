@@ -20,7 +20,7 @@ from dask_operator.plan.leftovers import Leftover
 from dask_operator.plan.legacy import Asked
 from dask_operator.plan.pulse import Pulse
 from dask_operator.reconcile.refusals import Refusals
-from dask_operator.reconcile.statuses import Pace
+from dask_operator.reconcile.statuses import StatusPace
 from dask_operator.schedulers.retirement import SchedulerDesk
 from dask_operator.settings import Settings
 from dask_operator.status.conditions import news
@@ -66,7 +66,7 @@ class Context:
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     _words: dict[str, tuple[float, str]] = field(default_factory=dict)
     """Pod uid → when (monotonic seconds) its Events were read, and what the last of them said."""
-    _statuses: Pace = field(default_factory=Pace)
+    _statuses: StatusPace = field(default_factory=StatusPace)
 
     def __post_init__(self) -> None:
         self.refusals = Refusals(self.clock)

@@ -19,7 +19,7 @@ _CONNECTED = ConditionType.WORKERS_CONNECTED.value
 
 
 @dataclass
-class Pace:
+class StatusPace:
     """Since when each object's status is behind. All times are monotonic seconds."""
 
     _behind: dict[Key, float] = field(default_factory=dict)
