@@ -36,6 +36,9 @@ CLUSTER_IMAGE = f"{OWN_PREFIX}cluster-image"
 """Annotation on a scheduler Pod: ``spec.image`` of its cluster when it was made. Workers keep to it, so that a
 cluster changes its image as a whole."""
 
+DEFAULT_IMAGE = f"{OWN_PREFIX}default-image"
+"""Annotation on a scheduler Pod: the install's default image when it was made. It is what the cluster keeps to."""
+
 ATTEMPT = f"{OWN_PREFIX}attempt"
 """Annotation on the DaskCluster and the runner Pod of a job: the number of the attempt that they were made for."""
 

@@ -69,7 +69,7 @@ def built_worker(template: Manifest, **worker: Any) -> Manifest:
 
 def built_scheduler(template: Manifest, **scheduler: Any) -> Manifest:
     of = cluster(spec={"scheduler": {"spec": template, **scheduler}})
-    spec: Manifest = scheduler_pod(of, "default:1")["spec"]
+    spec: Manifest = scheduler_pod(of, "default:1", "default:1")["spec"]
     return spec
 
 
@@ -110,7 +110,7 @@ def test_building_neither_changes_nor_shares_what_it_was_given(template: Manifes
     )
     parent = cluster(spec={"scheduler": {"spec": template}})
     before, first = copy.deepcopy((of, parent, template)), worker_pod(parent, of, Image("i", ""), 1)
-    for made in (worker_pod(parent, of, Image("i", ""), 1), scheduler_pod(parent, "i")):
+    for made in (worker_pod(parent, of, Image("i", ""), 1), scheduler_pod(parent, "i", "i")):
         _scribble(made)
     assert (of, parent, template) == before
     assert worker_pod(parent, of, Image("i", ""), 1) == first
@@ -257,8 +257,12 @@ def test_the_digest_does_not_change_with_a_default_nor_with_metadata_or_numbers(
         replicas=9, worker={"metadata": {"labels": {"a": "b"}}, "drainTimeoutSeconds": 3}
     ).spec.worker
     assert worker_digest(plain, "") == worker_digest(same, "")
-    one, other = scheduler_pod(cluster(), "default:1"), scheduler_pod(cluster(), "default:2")
+    one, other = (scheduler_pod(cluster(), image, "default:1") for image in ("default:1", "default:2"))
     assert one["metadata"] == other["metadata"]
+    assert scheduler_pod(cluster(), "default:1", "default:2")["metadata"]["annotations"] == {
+        **one["metadata"]["annotations"],
+        labels.DEFAULT_IMAGE: "default:2",
+    }
     labelled = cluster(metadata={"labels": {"a": "b"}}, status={"image": "x"})
     assert scheduler_digest(labelled) == scheduler_digest(cluster())
 
@@ -344,12 +348,12 @@ def test_pull_secrets_of_the_install_are_for_pods_whose_template_names_none() ->
     ):
         of = cluster(spec={"scheduler": {"spec": template}})
         worker = worker_pod(of, group(worker={"spec": template}), Image("i", ""), 1, ("one", "two"))
-        for pod in (worker, scheduler_pod(of, "i", ("one", "two"))):
+        for pod in (worker, scheduler_pod(of, "i", "i", ("one", "two"))):
             assert [secret["name"] for secret in pod["spec"]["imagePullSecrets"]] == wanted
 
 
 def test_the_scheduler_pod_of_the_tiny_spec() -> None:
-    (container,) = scheduler_pod(cluster(), "image:1")["spec"]["containers"]
+    (container,) = scheduler_pod(cluster(), "image:1", "image:1")["spec"]["containers"]
     assert container["name"] == "scheduler"
     assert container["args"] == ["dask", "scheduler", "--host", "0.0.0.0"]
     assert {port["name"]: port["containerPort"] for port in container["ports"]} == {

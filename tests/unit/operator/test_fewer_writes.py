@@ -69,35 +69,6 @@ def test_all_that_a_pass_has_made_is_one_event() -> None:
     assert all(name in event for name in ("Service c-scheduler", "Pod c-scheduler"))
 
 
-def test_the_scheduler_s_pod_comes_first_and_is_told_with_what_comes_in_the_next_pass() -> None:
-    world, told = World(1), list[str]()
-    for kind, name in list(world.kube.objects):
-        if kind != Kind.CLUSTER:
-            world.kube.drop(kind, name)
-
-    async def create(kind: str, body: dict[str, Any]) -> dict[str, Any]:
-        return world.kube.put(kind, {**body, "metadata": {**body["metadata"], "uid": f"uid-of-{kind}"}})
-
-    async def one_pass() -> tuple[float | None, set[str]]:
-        again = await reconcile(world.context, Key(Kind.CLUSTER, "ns", "c"))
-        return again, {kind for kind, _ in world.kube.objects}
-
-    async def passes() -> None:
-        world.start_operator()
-        world.kube.create = create  # type: ignore[method-assign]
-        world.context.recorder.tell = lambda *said, **_: told.append(" ".join(said[1:]))  # type: ignore[method-assign]
-        assert await one_pass() == (0.0, {"DaskCluster", "Pod"})
-        assert told == []
-        assert (await one_pass())[1] == {"DaskCluster", "Pod", "Service", "DaskWorkerGroup"}
-
-    asyncio.run(passes())
-    (event,) = told
-    assert event.startswith("Created created ")
-    assert all(
-        name in event for name in ("Pod c-scheduler", "Service c-scheduler", "DaskWorkerGroup c-default")
-    )
-
-
 def _workers(ready: int) -> dict[str, Any]:
     return {"workers": {"desired": 5, "ready": ready}}
 

@@ -151,7 +151,7 @@ def test_a_scheduler_that_has_not_ended_by_itself_ends_no_cluster(how: dict[str,
 
 def test_an_idle_timeout_is_told_to_the_scheduler_and_changes_nothing_else() -> None:
     def environment(seconds: int) -> dict[str, str]:
-        body = scheduler_pod(cluster(spec={"idleTimeout": seconds}), "image")
+        body = scheduler_pod(cluster(spec={"idleTimeout": seconds}), "image", "default")
         return {item["name"]: item.get("value", "") for item in body["spec"]["containers"][0]["env"]}
 
     idle = environment(90)

@@ -27,7 +27,7 @@ def plan(of: ClusterView, **parts: Any) -> SchedulerPlan:
         now=NOW,
         wall=WALL,
     )
-    return plan_scheduler(seen, "image:1")
+    return plan_scheduler(seen, "image:1", "default:1")
 
 
 def made_for(of: ClusterView, **parts: Any) -> Any:

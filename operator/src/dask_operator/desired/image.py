@@ -14,9 +14,13 @@ class Image:
     """The same if the user wrote it; empty where it is the install's default."""
 
 
-def default_image(cluster: ClusterView, of_install: str) -> str:
-    """The image where the user names none: the install's default when the cluster was created, and kept."""
-    return str(cluster.status.get("defaultImage") or of_install)
+def default_image(cluster: ClusterView, scheduler: PodView | None, of_install: str) -> str:
+    """The image where the user names none: the install's default when the cluster was created, and kept.
+
+    It is kept on the first scheduler Pod, and in the status from when that is written.
+    """
+    made_under = scheduler.default_image if scheduler is not None and _is_of(scheduler, cluster) else ""
+    return str(cluster.status.get("defaultImage") or made_under or of_install)
 
 
 def image_in_force(cluster: ClusterView, scheduler: PodView | None, of_install: str) -> Image:
@@ -25,6 +29,10 @@ def image_in_force(cluster: ClusterView, scheduler: PodView | None, of_install: 
     An edited one comes into force with the next scheduler: workers of another version than their scheduler's often
     cannot talk to it.
     """
-    keeps = scheduler is not None and scheduler.owner == cluster.uid and scheduler.alive
+    keeps = scheduler is not None and _is_of(scheduler, cluster) and scheduler.alive
     written = scheduler.cluster_image if keeps and scheduler is not None else cluster.spec.image or ""
-    return Image(written or default_image(cluster, of_install), written)
+    return Image(written or default_image(cluster, scheduler, of_install), written)
+
+
+def _is_of(scheduler: PodView, cluster: ClusterView) -> bool:
+    return scheduler.owner == cluster.uid

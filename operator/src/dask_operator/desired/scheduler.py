@@ -68,14 +68,20 @@ def scheduler_metadata(cluster: ClusterView) -> HandedDown:
     return HandedDown.of(protection, inherited(cluster.metadata), cluster.spec.scheduler.metadata)
 
 
-def scheduler_pod(cluster: ClusterView, image: str, pull_secrets: Sequence[str] = ()) -> Manifest:
-    """The scheduler Pod. ``image`` and ``pull_secrets`` are used where the template names none."""
+def scheduler_pod(
+    cluster: ClusterView, image: str, default_image: str, pull_secrets: Sequence[str] = ()
+) -> Manifest:
+    """The scheduler Pod. ``image`` and ``pull_secrets`` are used where the template names none.
+
+    ``default_image`` is that of the install, which is noted for the workers to come.
+    """
     spec = cluster.spec.scheduler
     fixed = Metadata(
         labels={**scheduler_labels(cluster), labels.CLUSTER_UID: cluster.uid},
         annotations={
             labels.TEMPLATE_DIGEST: scheduler_digest(cluster),
             labels.CONTAINER: container_name(spec.pod, labels.SCHEDULER),
+            labels.DEFAULT_IMAGE: default_image,
             **_made_under(cluster),
         },
     )

@@ -52,6 +52,8 @@ class PodView(ObjectView):
     """What was handed down to its metadata (:mod:`dask_operator.desired.metadata`), as stamped on it."""
     cluster_image: str
     """On a scheduler: ``spec.image`` of its cluster when it was made; empty where there was none."""
+    default_image: str
+    """On a scheduler: the install's default image when it was made."""
     restart: str
     """On a scheduler: the value of its cluster's restart annotation when it was made."""
     placed: float
@@ -174,6 +176,7 @@ def pod_view(body: Manifest) -> PodView:
         finished=_finished(spec, status, report, state),
         trouble=find_trouble(spec, status, report, container),
         handed_down=intern(meta.annotations.get(labels.HANDED_DOWN, "")),
+        default_image=meta.annotations.get(labels.DEFAULT_IMAGE, ""),
         cluster_image=meta.annotations.get(labels.CLUSTER_IMAGE, ""),
         restart=meta.annotations.get(labels.RESTART, ""),
         placed=_placed(spec, status),

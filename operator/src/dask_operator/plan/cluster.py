@@ -54,16 +54,16 @@ class ClusterPlan:
 def plan_cluster(seen: ClusterObserved, defaults: Defaults) -> ClusterPlan:
     """Decide what to do about a cluster that is not being deleted."""
     image = image_in_force(seen.cluster, seen.own_scheduler, defaults.image)
+    default = default_image(seen.cluster, seen.own_scheduler, defaults.image)
     end = _end(seen)
     if end is not None:
-        default = default_image(seen.cluster, defaults.image)
         return ClusterPlan(image=image.name, default_image=default, acts=(end,))
     leaving = _leaving(seen)
-    scheduler = plan_scheduler(seen, image.name, defaults.pull_secrets)
+    scheduler = plan_scheduler(seen, image.name, default, defaults.pull_secrets)
     forced, later = overdue(_ours(seen), seen.wall)
     return ClusterPlan(
         image=image.name,
-        default_image=default_image(seen.cluster, defaults.image),
+        default_image=default,
         scheduler=scheduler,
         acts=(
             *scheduler.acts,

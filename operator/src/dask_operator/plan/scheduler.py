@@ -39,7 +39,9 @@ class SchedulerPlan:
     again: float | None = None
 
 
-def plan_scheduler(seen: ClusterObserved, image: str, pull_secrets: Sequence[str] = ()) -> SchedulerPlan:
+def plan_scheduler(
+    seen: ClusterObserved, image: str, default_image: str, pull_secrets: Sequence[str] = ()
+) -> SchedulerPlan:
     """Decide about the scheduler Pod of a cluster that is not being deleted."""
     losses, lost = _losses(seen)
     pod = seen.scheduler
@@ -49,7 +51,7 @@ def plan_scheduler(seen: ClusterObserved, image: str, pull_secrets: Sequence[str
         wait = backoff.delay(losses, seen.wall)
         if wait > 0:
             return SchedulerPlan((), losses, lost, wait=wait, again=wait)
-        body = scheduler_pod(seen.cluster, image, pull_secrets)
+        body = scheduler_pod(seen.cluster, image, default_image, pull_secrets)
         act = Create("Pod", body) if pod is None else _ended(pod)
         return SchedulerPlan((act,), losses, lost)
     return _edited(seen, pod, losses, lost)

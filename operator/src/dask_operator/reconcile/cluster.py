@@ -78,6 +78,9 @@ async def _pass(context: Context, key: Key, seen: ClusterObserved) -> float | No
     cluster = seen.cluster
     plan = plan_cluster(seen, context.defaults)
     waiting = context.refusals.waiting(key, (cluster.generation,))
+    if _pods(plan, waiting) and not cluster.status.get("image"):
+        await _begin(context, key, seen, plan, waiting)
+        return 0.0
     problem = next(iter(context.refusals.told(key, {act.kind for act in plan.acts})), None)
     told, soon = await _find_out(context, seen, problem)
     status = cluster_status(seen, plan, told)
@@ -86,6 +89,26 @@ async def _pass(context: Context, key: Key, seen: ClusterObserved) -> float | No
     retry = sooner(waiting.seconds, await _carry_out(context, key, cluster, plan, waiting))
     _retire(context, key, seen, plan)
     return sooner(again, retry, soon, plan.again, _ask(context, key, seen, plan))
+
+
+async def _begin(
+    context: Context, key: Key, seen: ClusterObserved, plan: ClusterPlan, waiting: Waiting
+) -> None:
+    """Make the first scheduler Pod of a cluster, before its status: it holds all that must not be forgotten.
+
+    The user waits for it. Where it cannot be made the status says at least that there is none.
+    """
+    try:
+        await carry_out(context, key, seen.cluster, _pods(plan, waiting), waiting, more=True)
+    except ApiError:
+        await context.write_status(key, seen.cluster, cluster_status(seen, plan, Told()), urgent=True)
+        raise
+
+
+def _pods(plan: ClusterPlan, waiting: Waiting) -> list[Create]:
+    """The Pods that are to be made, unless one has just been refused."""
+    creates = [act for act in plan.acts if isinstance(act, Create)]
+    return [act for act in creates if act.kind == "Pod" and act.kind not in waiting.kinds]
 
 
 async def _find_out(
@@ -128,19 +151,11 @@ def _tell_lives(context: Context, cluster: ClusterView, status: Manifest) -> Non
 async def _carry_out(
     context: Context, key: Key, cluster: ClusterView, plan: ClusterPlan, waiting: Waiting
 ) -> float | None:
-    """Do what was planned, unless the cluster turns out to be gone.
-
-    The scheduler's Pod comes in a pass of its own: of many clusters made at once, everyone's scheduler is on its way
-    before anyone's Service and workers, and it is what users wait for.
-    """
+    """Do what was planned, unless the cluster turns out to be gone."""
     again = bool(section(cluster.status, "scheduler").get("podUID"))
-    creates = [act for act in plan.acts if isinstance(act, Create) and act.kind not in waiting.kinds]
+    creates = any(isinstance(act, Create) and act.kind not in waiting.kinds for act in plan.acts)
     if again and creates and not await is_living(context, Kind.CLUSTER, cluster):
         return GONE_SECONDS
-    pods = [act for act in creates if act.kind == "Pod"]
-    if pods and len(pods) < len(plan.acts):
-        await carry_out(context, key, cluster, pods, waiting, more=True)
-        return 0.0
     return await carry_out(context, key, cluster, plan.acts, waiting)
 
 
