@@ -77,10 +77,26 @@ async def settled_memory(usage: Callable[[], process.Usage] = process.operator) 
     return most
 
 
-async def start_seconds(api: ApiServer, run: str, seen: Crowd) -> float:
-    """Seconds from the operator's start until a cluster, created while there was no operator, has its scheduler Pod."""
+async def no_operator() -> None:
+    """Stop the operator, and wait for its end."""
     kubectl("scale", *OPERATOR, "--replicas=0")
     await asyncio.to_thread(until, "no operator", lambda: not process.running(), LIMIT)
+
+
+@asynccontextmanager
+async def without_operator() -> AsyncIterator[None]:
+    """No operator for a while; at the end one that is ready."""
+    await no_operator()
+    try:
+        yield
+    finally:
+        kubectl("scale", *OPERATOR, "--replicas=1")
+        kubectl("rollout", "status", "--timeout=100s", *OPERATOR)
+
+
+async def start_seconds(api: ApiServer, run: str, seen: Crowd) -> float:
+    """Seconds from the operator's start until a cluster, created while there was no operator, has its scheduler Pod."""
+    await no_operator()
     await create_clusters(api, run, [cluster(run, "waits", 1)])
     kubectl("scale", *OPERATOR, "--replicas=1")
     await asyncio.to_thread(until, "an operator", process.running, LIMIT)

@@ -12,11 +12,15 @@ from statistics import median, quantiles
 
 from bench import population, process
 from bench.cluster import Tree, kubectl, until
-from bench.crowd import Crowd, cluster, create_bare, create_clusters, crowd, space_for, until_answer
+from bench.crowd import Crowd, bare, cluster, create_bare, create_clusters, crowd, space_for, until_answer
 from localcluster import settings
 from tests.support.api_server import MERGE, ApiServer
 
 LARGE, MANY, SMALL, MORE = 500, 100, 5, 50
+REFILL_SECONDS = 3.0
+"""By default Kubernetes' scheduler makes 100 calls at once and then 50 a second: after 2 s without a Pod it is again as
+if there had been none before. What is to be compared has to begin alike."""
+
 RESULTS = Path("build") / "bench"
 
 
@@ -33,7 +37,7 @@ class Row:
     """What it is meant to be."""
 
     def __str__(self) -> str:
-        against = f", bare Pods {self.floor:.1f}: {self.value / self.floor:.2f} x" if self.floor else ""
+        against = f", bare Pods {self.floor:.2f}: {self.value / self.floor:.2f} x" if self.floor else ""
         wanted = f" (bar: {self.bar})" if self.bar else ""
         return f"{self.measure}: {self.value:.2f} {self.unit}{against}{wanted}"
 
@@ -107,6 +111,7 @@ async def _measurement(api: ApiServer, name: str) -> AsyncIterator[tuple[str, Cr
 async def _floor(api: ApiServer, pattern: Tree, many: int) -> float:
     """Seconds until as many bare Pods are Ready."""
     async with _measurement(api, "bare") as (run, seen):
+        await asyncio.sleep(REFILL_SECONDS)
         began = time.monotonic()
         creating = asyncio.create_task(create_bare(api, run, pattern, run, many))
         ended = await seen.all_ready(many)
@@ -154,6 +159,7 @@ async def measure_large(
     """Measure one; it is scaled up once it has ``settled`` in that namespace."""
     before = usage()
     async with _measurement(api, "large") as (run, seen):
+        await asyncio.sleep(REFILL_SECONDS)
         began = time.monotonic()
         await create_clusters(api, run, [make(run, "large", LARGE)])
         ended = await seen.all_ready(LARGE + 1)
@@ -161,6 +167,7 @@ async def measure_large(
         times = sorted(seen.created.values())
         if settled is not None:
             await settled(run)
+        await asyncio.sleep(REFILL_SECONDS)
         began_more = time.monotonic()
         scale = {"spec": {"worker": {"replicas": LARGE + MORE}}}
         path = f"/apis/kubernetes.dask.org/v1/namespaces/{run}/daskworkergroups/large-default"
@@ -205,6 +212,7 @@ async def measure_many(
     """Measure them."""
     before = usage()
     async with _measurement(api, "many") as (run, seen):
+        await asyncio.sleep(REFILL_SECONDS)
         posted: dict[str, float] = {}
         began = time.monotonic()
 
@@ -227,16 +235,39 @@ async def measure_many(
     return Many(ended - began, 1000 * used / (MANY * SMALL), pattern, delays)
 
 
+async def _floor_of_delays(api: ApiServer, pattern: Tree) -> list[float]:
+    """Seconds from the answer to each cluster's creation until a Pod like ``pattern`` was there.
+
+    It is made by the very client that made the cluster, as soon as that was answered, and nobody else does anything.
+    """
+    async with population.without_operator(), _measurement(api, "bare") as (run, seen):
+        posted: dict[str, float] = {}
+
+        async def post(name: str) -> None:
+            await create_clusters(api, run, [cluster(run, name, SMALL)])
+            posted[name] = time.monotonic()
+            await api.call("POST", f"/api/v1/namespaces/{run}/pods", bare(pattern, run, name))
+
+        await asyncio.gather(*(post(f"small-{n}") for n in range(MANY)))
+        await seen.until("their Pods", lambda: len(seen.created) == MANY)
+        return [at - posted[seen.bodies[uid]["metadata"]["name"]] for uid, at in seen.created.items()]
+
+
 async def _many_small(bench: Bench) -> list[Row]:
     many = await measure_many(bench.api)
     floor = await _floor(bench.api, many.pattern, MANY * (SMALL + 1))
+    delays = await _floor_of_delays(bench.api, many.pattern)
     bar = "<= 3 x" if bench.raised else "<= 1.3 x"
     return [
         Row(f"{MANY} clusters of {SMALL} workers to all Ready", many.took, "s", floor, bar),
         Row("CPU per worker, small clusters", many.cpu, "ms", bar="<= 15"),
-        Row("custom resource to scheduler Pod, median", median(many.delays), "s", bar="<= 0.2"),
-        Row("custom resource to scheduler Pod, p99", quantiles(many.delays, n=100)[98], "s", bar="<= 2"),
+        Row("custom resource to scheduler Pod, median", median(many.delays), "s", median(delays), "<= 0.2 s"),
+        Row("custom resource to scheduler Pod, p99", _p99(many.delays), "s", _p99(delays), "<= 2 s"),
     ]
+
+
+def _p99(seconds: list[float]) -> float:
+    return quantiles(seconds, n=100)[98]
 
 
 async def _small_after_large(bench: Bench) -> list[Row]:

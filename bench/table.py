@@ -49,7 +49,7 @@ def table(rows: Iterable[Row], theirs: Mapping[str, Row]) -> str:
         "|---|---|---|---|---|---|",
     ]
     for row in rows:
-        floor = f"{row.floor:.1f} {row.unit}" if row.floor else ""
+        floor = f"{row.floor:.2f} {row.unit}" if row.floor else ""
         ratio = f"{row.value / row.floor:.2f}" if row.floor else ""
         other = theirs.get(row.measure)
         beside = f"{other.value:.2f} {other.unit}" if other is not None else ""

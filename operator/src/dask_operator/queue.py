@@ -1,9 +1,10 @@
 """A queue of keys: each is worked on by one worker at a time, coalesces what arrives meanwhile, and backs off."""
 
 import asyncio
+import itertools
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 from dask_operator import passes
@@ -17,6 +18,9 @@ FIRST_BACKOFF = 0.1
 LONGEST_BACKOFF = 60.0
 NEWS_SECONDS = 2.0
 """After a failure, news of an object brings it back after this long at most; the server's own wish is obeyed."""
+
+AHEAD_SECONDS = 5.0
+"""What somebody has just made or edited goes before everything that has waited for less than that."""
 
 Passed = Callable[[str, float, BaseException | None], None]
 
@@ -34,8 +38,14 @@ class KeyedQueue:
     reconcile: Reconcile
     concurrency: int
     passed: Passed = lambda _kind, _seconds, _error: None
-    _ready: "asyncio.Queue[Key | None]" = field(default_factory=asyncio.Queue)
-    """Keys to work on; None ends a worker."""
+    _ready: "asyncio.PriorityQueue[tuple[float, int, Key | None]]" = field(
+        default_factory=asyncio.PriorityQueue
+    )
+    """Keys to work on, by since when they count as waiting (loop time), then as they came; None ends a worker.
+
+    One that is edited while it waits is in here twice: it is worked on at the first place and skipped at the second.
+    """
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
     _queued: dict[Key, float] = field(default_factory=dict)
     """Waiting keys → when they were added (loop time)."""
     _running: dict[Key, float] = field(default_factory=dict)
@@ -60,14 +70,20 @@ class KeyedQueue:
         until = max(self._not_before.get(key, now), self._rests.until(key, now))
         if key in self._running:
             self._again[key] = edited or self._again.get(key, False)
+        elif key in self._queued:
+            if edited:
+                self._line_up(key, now - AHEAD_SECONDS)
         elif until > now:
             self.add_after(key, until - now)
-        elif key not in self._queued:
+        else:
             self._not_before.pop(key, None)
             self._rests.end(key)
             self._cancel_timer(key)
             self._queued[key] = now
-            self._ready.put_nowait(key)
+            self._line_up(key, now - AHEAD_SECONDS if edited else now)
+
+    def _line_up(self, key: Key | None, since: float) -> None:
+        self._ready.put_nowait((since, next(self._numbers), key))
 
     def add_after(self, key: Key, seconds: float) -> None:
         """Have ``key`` reconciled after ``seconds``, or earlier if something else asks for it earlier."""
@@ -108,7 +124,7 @@ class KeyedQueue:
         """Begin nothing any more: what is being worked on is finished, and then :meth:`run` returns."""
         self._ending = True
         for _ in range(self.concurrency):
-            self._ready.put_nowait(None)
+            self._line_up(None, 0.0)
 
     async def run(self) -> None:
         """Work until cancelled, or until the end."""
@@ -123,9 +139,11 @@ class KeyedQueue:
 
     async def _work(self) -> None:
         while True:
-            key = await self._ready.get()
+            _, _, key = await self._ready.get()
             if key is None or self._ending:
                 return
+            if key not in self._queued:
+                continue
             self._running[key] = self._queued.pop(key)
             try:
                 with passes.over(str(key)) as one:

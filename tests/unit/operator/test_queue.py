@@ -114,6 +114,39 @@ async def test_an_edit_during_a_pass_is_looked_at_right_after_it() -> None:
         assert await until(lambda: work.done == [A, A], "the second pass") < SHORTEST / 2
 
 
+async def test_what_was_edited_goes_before_what_has_only_news_even_if_that_waited_longer() -> None:
+    work = Work()
+    async with running(work, 1) as queue:
+        work.gate.clear()
+        queue.add(A)
+        await until(lambda: work.running == [A], "the only worker to be busy")
+        keys = [Key(Kind.CLUSTER, "ns", name) for name in ("news", "later-edited", "edited", "new")]
+        for key, edited in zip(keys, (False, False, True, True), strict=True):
+            queue.add(key, edited)
+        queue.add(keys[1], True)
+        assert queue.depth() == 5
+        work.gate.set()
+        await until(lambda: queue.depth() == 0, "everything to be done")
+    assert [key.name for key in work.done] == ["a", "edited", "new", "later-edited", "news"]
+
+
+async def test_what_has_waited_for_long_goes_before_any_edit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dask_operator.queue.AHEAD_SECONDS", 0.05)
+    work = Work()
+    async with running(work, 1) as queue:
+        work.gate.clear()
+        queue.add(A)
+        await until(lambda: work.running == [A], "the only worker to be busy")
+        queue.add(B)
+        begin = asyncio.get_running_loop().time()
+        await until(lambda: asyncio.get_running_loop().time() > begin + 0.06, "some time to pass")
+        edited = Key(Kind.CLUSTER, "ns", "edited")
+        queue.add(edited, True)
+        work.gate.set()
+        await until(lambda: queue.depth() == 0, "everything to be done")
+    assert work.done == [A, B, edited]
+
+
 async def test_an_edit_does_not_shorten_the_pause_that_the_server_asked_for() -> None:
     work = Work()
     work.answers = [TryAgain("later", retry_after=0.4)]
