@@ -91,7 +91,6 @@ def test_an_autoscaler_that_nobody_has_told_of_yet_is_waited_for_not_read() -> N
         made = cluster_autoscaler(world.context.store.clusters.objects["ns", "c"])
         made["metadata"]["uid"] = "autoscaler-uid"
         world.kube.put("DaskAutoscaler", made)
-        await reconcile(world.context, CLUSTER)  # the scheduler's Pod comes by itself
         with pytest.raises(TryAgain):
             await reconcile(world.context, CLUSTER)
         world.deliver()
