@@ -41,6 +41,8 @@ def missing(needed: Mapping[str, str], there: Callable[[str], bool]) -> list[str
 
 def installed(command: str) -> bool:
     """Whether a command is on the PATH (with the administrator's folders), or a file exists."""
+    if os.path.isabs(command):
+        return Path(command).exists()
     path = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
     return shutil.which(command, path=path) is not None
 

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from localcluster.prerequisites import Machine, message, missing
@@ -34,6 +35,15 @@ def test_packages_are_wanted_only_for_commands_that_are_missing() -> None:
 
     assert debian.missing(needed, lambda command: command == "runc") == ["containerd"]
     assert debian.missing(needed, lambda command: True) == []
+
+
+def test_a_file_is_there_whether_or_not_it_can_be_run(tmp_path: Path) -> None:
+    font = tmp_path / "DejaVuSans.ttf"
+    assert not debian.installed(str(font))
+    font.write_bytes(b"\0")
+    assert debian.installed(str(font))
+    assert debian.installed("sh")
+    assert not debian.installed("no-such-command")
 
 
 def test_the_machines_own_debian_mirror_is_used() -> None:
