@@ -1,6 +1,13 @@
-"""The closed lists of condition types and reasons that appear in ``status.conditions``."""
+"""Conditions in the form of Kubernetes' API conventions, and the closed lists of their types and reasons."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
+
+from dask_operator_api.manifests import Manifest, items
+from dask_operator_api.times import rfc3339
+
+MESSAGE_MAX = 1024
 
 
 class ConditionType(StrEnum):
@@ -183,3 +190,41 @@ class Outcome(StrEnum):
     def is_loss(self) -> bool:
         """Whether the platform took away what the attempt needed."""
         return self in (Outcome.RUNNER_LOST, Outcome.SCHEDULER_LOST, Outcome.CLUSTER_LOST)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition as it should stand."""
+
+    type: ConditionType
+    status: bool
+    reason: Reason
+    message: str = ""
+
+
+def merged(status: Manifest, wanted: Iterable[Condition], generation: int, wall: float) -> list[Manifest]:
+    """``status.conditions`` with ``wanted`` in it: a transition time changes only with its condition's status.
+
+    Args:
+        status: the one that is held.
+        wanted: all conditions that there are to be.
+        generation: of the object, as it was looked at.
+        wall: now, in seconds since the epoch.
+    """
+    held = {item.get("type"): item for item in items(status, "conditions")}
+    merged_conditions = []
+    for condition in wanted:
+        before = held.get(condition.type.value, {})
+        word = "True" if condition.status else "False"
+        since = before.get("lastTransitionTime") if before.get("status") == word else None
+        merged_conditions.append(
+            {
+                "type": condition.type.value,
+                "status": word,
+                "reason": condition.reason.value,
+                "message": condition.message[:MESSAGE_MAX],
+                "observedGeneration": generation,
+                "lastTransitionTime": since or rfc3339(wall),
+            }
+        )
+    return merged_conditions

@@ -4,9 +4,9 @@ import hashlib
 
 from dask_operator_api.kinds import API_VERSION, Kind
 from dask_operator_api.manifests import Manifest
+from dask_operator_api.times import rfc3339
 
 from dask_operator_autoscaler.observed import Autoscaler
-from dask_operator_autoscaler.status import rfc3339
 
 REPORTER = "dask-operator-autoscaler"
 

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from dask_operator_api.election import Identity
+from dask_operator_api.environment import SettingsError
 from dask_operator_api.fence import Fence, boot_seconds
 from dask_operator_api.leadership import Leadership, LeadershipLost
 
@@ -21,7 +22,7 @@ from dask_operator_autoscaler.kube import Kube, find
 from dask_operator_autoscaler.loop import Loop
 from dask_operator_autoscaler.metrics import Gauges, Metrics
 from dask_operator_autoscaler.scheduler import Schedulers
-from dask_operator_autoscaler.settings import Settings, SettingsError
+from dask_operator_autoscaler.settings import Settings
 from dask_operator_autoscaler.store import Store
 from dask_operator_autoscaler.visit import Visitor
 from dask_operator_autoscaler.watching import Watching

@@ -4,13 +4,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dask_operator_api.environment import FORMATS, LEVELS, Environment
+
 PREFIX = "DASK_OPERATOR_AUTOSCALER_"
-LEVELS = ("debug", "info", "warning", "error")
-FORMATS = ("console", "json")
-
-
-class SettingsError(ValueError):
-    """An environment variable has a value that cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -48,33 +44,15 @@ class Settings:
         Raises:
             SettingsError: a value is not one of those allowed; the message names the variable.
         """
-        env = os.environ if environment is None else environment
+        pod = os.environ if environment is None else environment
+        env = Environment(pod, PREFIX)
         return cls(
-            http_port=_port(env, "HTTP_PORT", cls.http_port),
-            log_level=_choice(env, "LOG_LEVEL", cls.log_level, LEVELS),
-            log_format=_choice(env, "LOG_FORMAT", cls.log_format, FORMATS),
-            watch_namespaces=_names(env, "WATCH_NAMESPACES"),
-            identity=env.get("POD_NAME") or cls.identity,
-            pod_uid=env.get("POD_UID") or cls.pod_uid,
-            namespace=env.get("POD_NAMESPACE") or cls.namespace,
-            lease=env.get(f"{PREFIX}LEASE") or cls.lease,
+            http_port=env.port("HTTP_PORT", cls.http_port),
+            log_level=env.choice("LOG_LEVEL", cls.log_level, LEVELS),
+            log_format=env.choice("LOG_FORMAT", cls.log_format, FORMATS),
+            watch_namespaces=env.names("WATCH_NAMESPACES"),
+            identity=pod.get("POD_NAME") or cls.identity,
+            pod_uid=pod.get("POD_UID") or cls.pod_uid,
+            namespace=pod.get("POD_NAMESPACE") or cls.namespace,
+            lease=env.text("LEASE", cls.lease),
         )
-
-
-def _port(env: Mapping[str, str], name: str, default: int) -> int:
-    text = env.get(PREFIX + name) or str(default)
-    if not text.isdigit() or not 0 < int(text) < 65536:
-        raise SettingsError(f"{PREFIX}{name}={text!r} is not the number of a port")
-    return int(text)
-
-
-def _names(env: Mapping[str, str], name: str) -> tuple[str, ...]:
-    """The names in a list separated by commas, each once, in the order of the alphabet."""
-    return tuple(sorted({part.strip() for part in env.get(PREFIX + name, "").split(",") if part.strip()}))
-
-
-def _choice(env: Mapping[str, str], name: str, default: str, choices: tuple[str, ...]) -> str:
-    value = env.get(PREFIX + name) or default
-    if value not in choices:
-        raise SettingsError(f"{PREFIX}{name}={value!r} is not one of {', '.join(choices)}")
-    return value

@@ -1,16 +1,13 @@
 """The status of a DaskAutoscaler, with conditions as a HorizontalPodAutoscaler has them: pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from dask_operator_api.conditions import ConditionType, Reason
-from dask_operator_api.manifests import Manifest, items
+from dask_operator_api.conditions import Condition, ConditionType, Reason, merged
+from dask_operator_api.manifests import Manifest
+from dask_operator_api.times import rfc3339
 
 from dask_operator_autoscaler.decide import Decision, Memory
 from dask_operator_autoscaler.observed import Autoscaler, Group
-
-MESSAGE_MAX = 1024
 
 _LIMITS = {
     Reason.DESIRED_WITHIN_RANGE: "the number of workers is what the work asks for",
@@ -27,16 +24,6 @@ _ABLE = {
     Reason.SCALE_UP_STABILIZED: "more are wanted, and spec.behavior.scaleUp has them wanted for longer first",
     Reason.SCALE_DOWN_STABILIZED: "fewer are wanted, and have not been for long enough to let workers go",
 }
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One condition as it should stand."""
-
-    type: ConditionType
-    status: bool
-    reason: Reason
-    message: str
 
 
 def unable(reason: Reason, message: str) -> list[Condition]:
@@ -88,7 +75,7 @@ def status(
     before = scaler.status
     told = dict(before)
     told["observedGeneration"] = scaler.generation
-    told["conditions"] = _merged(before, conditions, scaler.generation, wall)
+    told["conditions"] = merged(before, conditions, scaler.generation, wall)
     if group is not None:
         told["currentReplicas"] = group.replicas
     if decision is not None:
@@ -105,29 +92,3 @@ def memory_in(told: Manifest) -> Memory:
     """The memory that a status holds."""
     held = told.get("memory")
     return Memory.parse(held) if isinstance(held, dict) else Memory()
-
-
-def rfc3339(seconds: float) -> str:
-    """A time as Kubernetes writes it, to the second."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _merged(before: Manifest, wanted: Iterable[Condition], generation: int, wall: float) -> list[Manifest]:
-    """The conditions; a transition time changes only with its condition's status."""
-    held = {item.get("type"): item for item in items(before, "conditions")}
-    merged = []
-    for condition in wanted:
-        old = held.get(condition.type.value, {})
-        word = "True" if condition.status else "False"
-        since = old.get("lastTransitionTime") if old.get("status") == word else None
-        merged.append(
-            {
-                "type": condition.type.value,
-                "status": word,
-                "reason": condition.reason.value,
-                "message": condition.message[:MESSAGE_MAX],
-                "observedGeneration": generation,
-                "lastTransitionTime": since or rfc3339(wall),
-            }
-        )
-    return merged

@@ -6,11 +6,12 @@ import os
 import sys
 from typing import NoReturn
 
+from dask_operator_api.environment import SettingsError
 from dask_operator_api.leadership import LeadershipLost
 
 from dask_operator import life, logs
 from dask_operator.scope.territory import Unfit
-from dask_operator.settings import Settings, SettingsError
+from dask_operator.settings import Settings
 from dask_operator.watching.plugins import PluginFailed
 from dask_operator.watching.watches import WatchesHang
 

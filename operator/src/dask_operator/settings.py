@@ -1,15 +1,12 @@
 """The operator's settings: one frozen value, read from the environment at start."""
 
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dask_operator_api.environment import FORMATS, LEVELS, Environment
+
 PREFIX = "DASK_OPERATOR_"
-
-
-class SettingsError(ValueError):
-    """An environment variable has a value that cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -77,51 +74,25 @@ class Settings:
         Raises:
             SettingsError: a value is not one of those allowed; the message names the variable.
         """
-        env = os.environ if environment is None else environment
+        pod = os.environ if environment is None else environment
+        env = Environment(pod, PREFIX)
         return cls(
-            default_image=env.get(f"{PREFIX}DEFAULT_IMAGE") or cls.default_image,
-            default_pull_secrets=_names(env, "DEFAULT_PULL_SECRETS"),
-            http_port=int(_number(env, "HTTP_PORT", cls.http_port, 1)),
-            log_level=_choice(env, "LOG_LEVEL", cls.log_level, ("debug", "info", "warning", "error")),
-            log_format=_choice(env, "LOG_FORMAT", cls.log_format, ("console", "json")),
-            resync_seconds=_number(env, "RESYNC_SECONDS", cls.resync_seconds, 10),
-            concurrency=int(_number(env, "CONCURRENCY", cls.concurrency, 1)),
-            pod_creates=int(_number(env, "POD_CREATES", cls.pod_creates, 1)),
-            calls_per_second=_number(env, "CALLS_PER_SECOND", cls.calls_per_second, 0),
-            watch_namespaces=_names(env, "WATCH_NAMESPACES"),
-            autoscaling=_choice(env, "AUTOSCALING", "true", ("true", "false")) == "true",
-            disruption_budget=_choice(env, "DISRUPTION_BUDGET", "false", ("true", "false")) == "true",
-            plugins_must_load=_choice(env, "PLUGINS_MUST_LOAD", "false", ("true", "false")) == "true",
-            plugins_unlabelled=_names(env, "PLUGINS_UNLABELLED"),
-            identity=env.get("POD_NAME") or cls.identity,
-            pod_uid=env.get("POD_UID") or cls.pod_uid,
-            namespace=env.get("POD_NAMESPACE") or cls.namespace,
-            release=env.get(f"{PREFIX}RELEASE") or cls.release,
+            default_image=env.text("DEFAULT_IMAGE", cls.default_image),
+            default_pull_secrets=env.names("DEFAULT_PULL_SECRETS"),
+            http_port=env.port("HTTP_PORT", cls.http_port),
+            log_level=env.choice("LOG_LEVEL", cls.log_level, LEVELS),
+            log_format=env.choice("LOG_FORMAT", cls.log_format, FORMATS),
+            resync_seconds=env.number("RESYNC_SECONDS", cls.resync_seconds, 10),
+            concurrency=int(env.number("CONCURRENCY", cls.concurrency, 1)),
+            pod_creates=int(env.number("POD_CREATES", cls.pod_creates, 1)),
+            calls_per_second=env.number("CALLS_PER_SECOND", cls.calls_per_second, 0),
+            watch_namespaces=env.names("WATCH_NAMESPACES"),
+            autoscaling=env.truth("AUTOSCALING", cls.autoscaling),
+            disruption_budget=env.truth("DISRUPTION_BUDGET", cls.disruption_budget),
+            plugins_must_load=env.truth("PLUGINS_MUST_LOAD", cls.plugins_must_load),
+            plugins_unlabelled=env.names("PLUGINS_UNLABELLED"),
+            identity=pod.get("POD_NAME") or cls.identity,
+            pod_uid=pod.get("POD_UID") or cls.pod_uid,
+            namespace=pod.get("POD_NAMESPACE") or cls.namespace,
+            release=env.text("RELEASE", cls.release),
         )
-
-
-def _number(env: Mapping[str, str], name: str, default: float, least: float) -> float:
-    text = env.get(PREFIX + name)
-    if not text:
-        return default
-    try:
-        value = float(text)
-    except ValueError:
-        raise SettingsError(f"{PREFIX}{name}={text!r} is not a number") from None
-    if not math.isfinite(value):
-        raise SettingsError(f"{PREFIX}{name}={text!r} is not a number that can be counted to")
-    if value < least:
-        raise SettingsError(f"{PREFIX}{name}={text!r} is less than {least:g}")
-    return value
-
-
-def _names(env: Mapping[str, str], name: str) -> tuple[str, ...]:
-    """The names in a list separated by commas, each once, in the order of the alphabet."""
-    return tuple(sorted({part.strip() for part in env.get(PREFIX + name, "").split(",") if part.strip()}))
-
-
-def _choice(env: Mapping[str, str], name: str, default: str, choices: tuple[str, ...]) -> str:
-    value = env.get(PREFIX + name) or default
-    if value not in choices:
-        raise SettingsError(f"{PREFIX}{name}={value!r} is not one of {', '.join(choices)}")
-    return value

@@ -9,9 +9,10 @@ from itertools import pairwise
 
 import aiohttp
 import pytest
+from dask_operator_api.environment import SettingsError
 from dask_operator_autoscaler import health
 from dask_operator_autoscaler.loop import Loop
-from dask_operator_autoscaler.settings import Settings, SettingsError
+from dask_operator_autoscaler.settings import Settings
 from dask_operator_autoscaler.store import Identity, Store
 
 from tests.unit.autoscaler.worlds import scaler

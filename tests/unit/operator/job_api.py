@@ -6,9 +6,9 @@ from typing import Any, Protocol
 from dask_operator.api_server.kube import Listing
 from dask_operator.errors import Conflict, NotFound, Refused, Uncertain
 from dask_operator.intake import is_watched
-from dask_operator.plan.drains import rfc3339
 from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest, section
+from dask_operator_api.times import rfc3339
 
 from tests.unit.operator.operating import Crash
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from dask_operator.observed import PodView
 from dask_operator.observed.pods import pod_view
-from dask_operator.plan.drains import rfc3339
 from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest, items, section
+from dask_operator_api.times import rfc3339
 
 from tests.unit.operator.job_api import FakeKube
 from tests.unit.operator.job_worlds import job_body, scheduler_pod_body

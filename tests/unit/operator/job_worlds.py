@@ -7,10 +7,10 @@ from dask_operator.observed.objects import cluster_view, job_view, service_view
 from dask_operator.observed.pods import pod_view
 from dask_operator.plan.attempts import JobAttempt
 from dask_operator.plan.cluster_world import Create, Delete, Patch
-from dask_operator.plan.drains import rfc3339
 from dask_operator.plan.job_world import JobObserved, JobPlan
 from dask_operator_api.conditions import Outcome
 from dask_operator_api.manifests import Manifest
+from dask_operator_api.times import rfc3339
 
 from tests.unit.operator.worlds import NOW, WALL, cluster_body, owned_by
 

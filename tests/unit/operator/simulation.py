@@ -11,10 +11,10 @@ from dask_operator.errors import Conflict, NotFound, Refused, SchedulerUnreachab
 from dask_operator.observed import DaskWorker
 from dask_operator.observed.objects import group_view
 from dask_operator.observed.pods import pod_view
-from dask_operator.plan.drains import rfc3339
 from dask_operator.store import Key
 from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest, items, section
+from dask_operator_api.times import rfc3339
 
 from tests.unit.operator.operating import Crash, Operating
 from tests.unit.operator.worlds import NOW, WALL, cluster_body, group_body, scheduler_body

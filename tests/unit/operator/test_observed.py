@@ -4,11 +4,10 @@ from typing import Any
 
 import pytest
 from dask_operator.observed import DaskWorker, PodView
-from dask_operator.observed.objects import timestamp
 from dask_operator.observed.pods import pod_view
 from dask_operator.observed.roster import place
-from dask_operator.plan.drains import rfc3339
 from dask_operator_api.conditions import Reason
+from dask_operator_api.times import rfc3339, timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 

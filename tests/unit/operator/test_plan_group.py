@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 from dask_operator.desired import worker_digest
-from dask_operator.plan.drains import rfc3339
 from dask_operator.plan.group import plan_group
 from dask_operator.plan.world import Attempt
 from dask_operator.status import group_status
 from dask_operator_api.conditions import Reason
+from dask_operator_api.times import rfc3339
 
 from tests.unit.operator.worlds import (
     NOW,

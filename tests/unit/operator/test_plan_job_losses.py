@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from dask_operator.observed import PodView
 from dask_operator.plan.attempts import JobAttempt
-from dask_operator.plan.drains import rfc3339
 from dask_operator.plan.job import plan_job
 from dask_operator.plan.job_scheduler import SILENT_SECONDS, VERDICT_SECONDS
 from dask_operator.plan.job_world import JobObserved, JobPlan
 from dask_operator_api.conditions import Outcome, Reason
 from dask_operator_api.manifests import Manifest
+from dask_operator_api.times import rfc3339
 
 from tests.unit.operator.job_worlds import (
     EMPTY,

@@ -5,9 +5,9 @@ from typing import Any
 from dask_operator.desired import scheduler_digest
 from dask_operator.observed import Activity, ClusterView, Roster
 from dask_operator.plan.cluster_world import ClusterObserved, Create, Delete, Patch
-from dask_operator.plan.drains import rfc3339
 from dask_operator.plan.scheduler import SchedulerPlan, plan_scheduler
 from dask_operator_api.manifests import Manifest
+from dask_operator_api.times import rfc3339
 
 from tests.unit.operator.worlds import NOW, WALL, cluster, scheduler
 

@@ -5,7 +5,8 @@ import json
 import pytest
 from dask_operator.api_server.answers import checked, object_in
 from dask_operator.errors import Conflict, NotFound, Refused, TryAgain, Uncertain
-from dask_operator.settings import PREFIX, Settings, SettingsError
+from dask_operator.settings import PREFIX, Settings
+from dask_operator_api.environment import SettingsError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

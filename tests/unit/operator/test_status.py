@@ -7,12 +7,12 @@ from dask_operator import __version__
 from dask_operator.observed import ClusterView
 from dask_operator.plan.cluster import plan_cluster
 from dask_operator.plan.cluster_world import ClusterObserved
-from dask_operator.plan.drains import rfc3339
 from dask_operator.plan.group import plan_group
 from dask_operator.status import Told, cluster_status, group_status, waiting_status
-from dask_operator.status.conditions import SILENCE_SECONDS, Condition, Problem, first_trouble, merged, news
-from dask_operator_api.conditions import ConditionType, Reason
+from dask_operator.status.conditions import SILENCE_SECONDS, Problem, first_trouble, news
+from dask_operator_api.conditions import Condition, ConditionType, Reason, merged
 from dask_operator_api.manifests import Manifest
+from dask_operator_api.times import rfc3339
 from hypothesis import given
 from hypothesis import strategies as st
 

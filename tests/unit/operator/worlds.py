@@ -7,10 +7,10 @@ from dask_operator.observed import ClusterView, DaskWorker, GroupView, PodView, 
 from dask_operator.observed.objects import cluster_view, group_view, service_view
 from dask_operator.observed.pods import pod_view
 from dask_operator.plan.cluster_world import Defaults
-from dask_operator.plan.drains import rfc3339
 from dask_operator.plan.world import Attempt, GroupObserved, GroupPlan
 from dask_operator_api import names
 from dask_operator_api.manifests import Manifest
+from dask_operator_api.times import rfc3339
 
 WALL = 1_700_000_000.0
 """Now, in seconds since the epoch."""

@@ -1,7 +1,6 @@
 """Views of custom resources and Services."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from sys import intern
 
 from dask_operator_api import labels
@@ -221,8 +220,3 @@ def group_view(body: Manifest) -> GroupView:
         owner_references=tuple(items(body, "metadata", "ownerReferences")),
         status=section(body, "status"),
     )
-
-
-def timestamp(text: str | None) -> float | None:
-    """Seconds since the epoch of a Kubernetes time such as ``2026-01-02T03:04:05Z``; None for none."""
-    return datetime.fromisoformat(text).timestamp() if text else None

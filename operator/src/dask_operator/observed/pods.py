@@ -8,8 +8,9 @@ from typing import Literal
 from dask_operator_api import labels
 from dask_operator_api.manifests import Manifest, items, section
 from dask_operator_api.specs import Metadata
+from dask_operator_api.times import timestamp
 
-from dask_operator.observed.objects import ObjectView, attempt_of, base_fields, timestamp
+from dask_operator.observed.objects import ObjectView, attempt_of, base_fields
 from dask_operator.observed.trouble import End, Trouble, condition, find_trouble, last_end
 
 DASHBOARD_PORT_NAME = "http-dashboard"

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from dask_operator_api.conditions import Reason
 from dask_operator_api.manifests import Manifest, items, section
-
-from dask_operator.observed.objects import timestamp
+from dask_operator_api.times import timestamp
 
 _IMAGE_REASONS = {
     "ImagePullBackOff",

@@ -6,10 +6,9 @@ from typing import Any
 from dask_operator_api.conditions import ConditionType, Outcome, Reason, known_reason
 from dask_operator_api.jobs import JobTemplate
 from dask_operator_api.manifests import Manifest, items, section
+from dask_operator_api.times import rfc3339, timestamp
 
 from dask_operator.observed import JobView
-from dask_operator.observed.objects import timestamp
-from dask_operator.plan.drains import rfc3339
 
 KEPT = 10
 """How many of the last attempts are remembered."""

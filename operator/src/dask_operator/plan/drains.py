@@ -1,12 +1,11 @@
 """Workers on their way out, as they stand in a group's status."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from dask_operator_api.manifests import Manifest, items
+from dask_operator_api.times import rfc3339, timestamp
 
 from dask_operator.observed import GroupView
-from dask_operator.observed.objects import timestamp
 
 ROLLOUT = "Rollout"
 SCALE_DOWN = "ScaleDown"
@@ -40,8 +39,3 @@ def drains_in_status(group: GroupView) -> tuple[Drain, ...]:
         )
         for item in items(group.status, "draining")
     )
-
-
-def rfc3339(seconds: float) -> str:
-    """A time as Kubernetes writes it, to the second."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

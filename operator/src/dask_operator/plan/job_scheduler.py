@@ -7,9 +7,9 @@ lost it will not find its work in another one.
 from dataclasses import dataclass, replace
 
 from dask_operator_api.manifests import Manifest, section
+from dask_operator_api.times import timestamp
 
 from dask_operator.observed import PodView
-from dask_operator.observed.objects import timestamp
 from dask_operator.plan.attempts import JobAttempt
 from dask_operator.plan.job_world import JobObserved
 

@@ -4,11 +4,10 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
 from dask_operator_api.manifests import Manifest, items
+from dask_operator_api.times import rfc3339, timestamp
 
 from dask_operator.observed import GroupView, PodView
-from dask_operator.observed.objects import timestamp
 from dask_operator.plan import backoff
-from dask_operator.plan.drains import rfc3339
 
 KEPT = 5
 """How many of the last failures are remembered."""

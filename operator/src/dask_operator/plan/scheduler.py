@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from dask_operator_api import labels
 from dask_operator_api.manifests import section
+from dask_operator_api.times import timestamp
 
 from dask_operator.desired import restart_asked, scheduler_digest, scheduler_metadata, scheduler_pod
 from dask_operator.observed import Activity, PodView
-from dask_operator.observed.objects import timestamp
 from dask_operator.plan import backoff
 from dask_operator.plan.cluster_world import Act, ClusterObserved, Create, Delete, Patch
 

@@ -6,9 +6,9 @@ from functools import cached_property
 
 from dask_operator_api.conditions import ConditionType, Reason, known_reason
 from dask_operator_api.manifests import Manifest, items
+from dask_operator_api.times import timestamp
 
 from dask_operator.observed import ClusterView, GroupView, PodView, Roster
-from dask_operator.observed.objects import timestamp
 from dask_operator.observed.roster import Placement, placement_of
 from dask_operator.plan.drains import Drain
 from dask_operator.plan.replacement import Failure

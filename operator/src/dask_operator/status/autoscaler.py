@@ -1,10 +1,9 @@
 """The status of a DaskAutoscaler that nobody serves: pure. Otherwise its status is the autoscaler's to write."""
 
-from dask_operator_api.conditions import ConditionType, Reason
+from dask_operator_api.conditions import Condition, ConditionType, Reason, merged
 from dask_operator_api.manifests import Manifest
 
 from dask_operator.observed import AutoscalerView
-from dask_operator.status.conditions import Condition, merged
 
 WORDS = (
     "nobody looks after DaskAutoscalers: the operator was installed with autoscaler.enabled=false. Scale the worker "

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from dask_operator_api import labels, names
-from dask_operator_api.conditions import ConditionType, Phase, Reason, known_reason
+from dask_operator_api.conditions import Condition, ConditionType, Phase, Reason, known_reason, merged
 from dask_operator_api.manifests import Manifest, items, section
+from dask_operator_api.times import rfc3339
 
 from dask_operator import __version__
 from dask_operator.desired import wanted_groups
@@ -13,17 +14,14 @@ from dask_operator.observed import GroupView, PodView, Trouble
 from dask_operator.observed.pods import DASHBOARD_PORT
 from dask_operator.plan.cluster import ClusterPlan
 from dask_operator.plan.cluster_world import ClusterObserved
-from dask_operator.plan.drains import rfc3339
 from dask_operator.plan.scheduler import SchedulerPlan
 from dask_operator.status.conditions import (
-    Condition,
     Connections,
     Counts,
     Problem,
     connection,
     count,
     first_trouble,
-    merged,
     ready_condition,
 )
 from dask_operator.status.scheduler import scheduler_status

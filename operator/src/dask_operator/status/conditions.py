@@ -1,33 +1,20 @@
-"""Conditions in the form of Kubernetes' API conventions."""
+"""What clusters and groups have in common in their conditions."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from dask_operator_api.conditions import TROUBLE, ConditionType, Reason, known_reason
+from dask_operator_api.conditions import TROUBLE, Condition, ConditionType, Reason, known_reason
 from dask_operator_api.manifests import Manifest, items, section
 
 from dask_operator.errors import TERMINATING
 from dask_operator.observed import PodView, Roster, Trouble
 from dask_operator.observed.roster import Placement
-from dask_operator.plan.drains import rfc3339
 
 SILENCE_SECONDS = 10.0
 """For how long (seconds) it is no news that a scheduler does not answer: mostly it has just been started."""
 
 CONNECT_SECONDS = 30.0
 """A Ready worker that the scheduler does not know after this long is worth telling."""
-
-MESSAGE_MAX = 1024
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One condition as it should stand."""
-
-    type: ConditionType
-    status: bool
-    reason: Reason
-    message: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,27 +27,6 @@ class Problem:
     """The kind of the object that it was about; empty where that is not known."""
     final: bool = False
     """Whether the object can never be made as it is."""
-
-
-def merged(status: Manifest, wanted: Iterable[Condition], generation: int, wall: float) -> list[Manifest]:
-    """``status.conditions`` with ``wanted`` in it: a transition time changes only with its condition's status."""
-    held = {item.get("type"): item for item in items(status, "conditions")}
-    merged_conditions = []
-    for condition in wanted:
-        before = held.get(condition.type.value, {})
-        word = "True" if condition.status else "False"
-        since = before.get("lastTransitionTime") if before.get("status") == word else None
-        merged_conditions.append(
-            {
-                "type": condition.type.value,
-                "status": word,
-                "reason": condition.reason.value,
-                "message": condition.message[:MESSAGE_MAX],
-                "observedGeneration": generation,
-                "lastTransitionTime": since or rfc3339(wall),
-            }
-        )
-    return merged_conditions
 
 
 def news(before: Manifest, after: Manifest) -> list[tuple[str, str]]:

@@ -1,21 +1,19 @@
 """The status of a worker group."""
 
 from dask_operator_api import labels
-from dask_operator_api.conditions import ConditionType, Reason
+from dask_operator_api.conditions import Condition, ConditionType, Reason, merged
 from dask_operator_api.manifests import Manifest
+from dask_operator_api.times import rfc3339
 
 from dask_operator.observed import GroupView, Trouble
-from dask_operator.plan.drains import rfc3339
 from dask_operator.plan.world import GroupObserved, GroupPlan
 from dask_operator.status.conditions import (
-    Condition,
     Connections,
     Counts,
     Problem,
     connection,
     count,
     first_trouble,
-    merged,
     ready_condition,
 )
 

@@ -1,15 +1,24 @@
 """The status of a job."""
 
-from dask_operator_api.conditions import TROUBLE, ConditionType, JobPhase, Outcome, Reason, known_reason
+from dask_operator_api.conditions import (
+    TROUBLE,
+    Condition,
+    ConditionType,
+    JobPhase,
+    Outcome,
+    Reason,
+    known_reason,
+    merged,
+)
 from dask_operator_api.manifests import Manifest, items
+from dask_operator_api.times import rfc3339
 
 from dask_operator.desired.digests import digest
 from dask_operator.observed import PodView, Trouble
 from dask_operator.plan.attempts import JobAttempt, JobState
-from dask_operator.plan.drains import rfc3339
 from dask_operator.plan.job_acts import connected, workers_connected
 from dask_operator.plan.job_world import JobObserved, JobPlan
-from dask_operator.status.conditions import Condition, Problem, first_trouble, merged
+from dask_operator.status.conditions import Problem, first_trouble
 
 WRITTEN_AHEAD = ("attempts", "failures", "activeSince", "template", "endTime")
 """What must be stored before it is acted on; the verdict is among the conditions, and those are never late."""

@@ -1,11 +1,10 @@
 """The status of a cluster that another operator has made of Deployments."""
 
 from dask_operator_api import labels
-from dask_operator_api.conditions import ConditionType, Reason
+from dask_operator_api.conditions import Condition, ConditionType, Reason, merged
 from dask_operator_api.manifests import Manifest
 
 from dask_operator.plan.legacy import LegacyObserved, LegacyPlan
-from dask_operator.status.conditions import Condition, merged
 
 
 def legacy_status(seen: LegacyObserved, plan: LegacyPlan, wall: float) -> Manifest:

@@ -1,11 +1,10 @@
 """The scheduler's part of a cluster's status."""
 
 from dask_operator_api.manifests import Manifest, section
+from dask_operator_api.times import rfc3339, timestamp
 
 from dask_operator.observed import End, PodView
-from dask_operator.observed.objects import timestamp
 from dask_operator.plan.cluster_world import ClusterObserved
-from dask_operator.plan.drains import rfc3339
 from dask_operator.plan.scheduler import SchedulerPlan
 
 
