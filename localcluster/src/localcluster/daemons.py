@@ -15,6 +15,9 @@ from localcluster import paths, processes
 from localcluster.ports import holder, is_free
 from localcluster.shell import LocalClusterError, say, tail, until
 
+APPEARING_SECONDS = 5.0
+"""How long a process that was just started may take until it is found."""
+
 LOG_BYTES = 20_000_000
 """A log longer than this starts afresh with its component."""
 
@@ -94,7 +97,7 @@ def _start(daemon: Daemon) -> None:
     with log.open("ab") as output:
         output.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} {' '.join(daemon.command)}\n".encode())
         output.flush()
-        subprocess.Popen(
+        process = subprocess.Popen(
             daemon.command,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -103,6 +106,8 @@ def _start(daemon: Daemon) -> None:
             env=_environment(daemon),
             start_new_session=True,
         )
+    # The kernel lets us go on before the new program's environment, by which it is found, can be read.
+    until(lambda: process.poll() is not None or bool(processes.find(daemon.name)), APPEARING_SECONDS, 0.01)
 
 
 GARBAGE_COLLECTION = {"GOGC": "400", "GOMEMLIMIT": "1536MiB"}
