@@ -37,7 +37,8 @@ CLUSTER_IMAGE = f"{OWN_PREFIX}cluster-image"
 cluster changes its image as a whole."""
 
 DEFAULT_IMAGE = f"{OWN_PREFIX}default-image"
-"""Annotation on a scheduler Pod: the install's default image when it was made. It is what the cluster keeps to."""
+"""Annotation on a scheduler Pod: the image of its cluster where the user names none. It is the install's default at the
+cluster's creation, and the cluster keeps to it."""
 
 ATTEMPT = f"{OWN_PREFIX}attempt"
 """Annotation on the DaskCluster and the runner Pod of a job: the number of the attempt that they were made for."""

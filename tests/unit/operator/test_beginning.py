@@ -1,11 +1,9 @@
 """How a cluster begins: with its scheduler's Pod, before the first status."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
-from dask_operator.errors import Refused, Uncertain
+from dask_operator.errors import Refused, TryAgain, Uncertain
 from dask_operator.reconcile import reconcile
 from dask_operator.store import Key
 from dask_operator_api import labels
@@ -55,93 +53,68 @@ class New(World):
         return section(self.kube.objects["DaskCluster", "c"], "status")
 
 
-def run(story: Callable[[], Awaitable[None]]) -> None:
-    async def whole() -> None:
-        await story()
+async def test_the_scheduler_s_pod_comes_before_the_status_and_is_told_with_what_comes_after_it() -> None:
+    world = New()
+    world.start()
+    assert await world.once() == 0.0
+    assert (world.kinds(), world.status(), world.told) == ({"DaskCluster", "Pod"}, {}, [])
+    await world.once()
+    assert world.kinds() == {"DaskCluster", "Pod", "Service", "DaskWorkerGroup"}
+    assert world.status()["scheduler"]["podUID"] == "uid-of-Pod"
+    (event,) = world.told
+    assert event.startswith("Created created ")
+    for name in ("Pod c-scheduler", "Service c-scheduler", "DaskWorkerGroup c-default"):
+        assert name in event
 
-    asyncio.run(whole())
+
+async def test_the_default_image_of_the_beginning_is_kept_by_whoever_goes_on() -> None:
+    world = New()
+    world.start("old:1")
+    await world.once()
+    world.start("new:2")
+    await world.once()
+    assert (world.status()["image"], world.status()["defaultImage"]) == ("old:1", "old:1")
 
 
-def test_the_scheduler_s_pod_comes_before_the_status_and_is_told_with_what_comes_after_it() -> None:
-    async def story() -> None:
-        world = New()
-        world.start()
-        assert await world.once() == 0.0
-        assert (world.kinds(), world.status(), world.told) == ({"DaskCluster", "Pod"}, {}, [])
+async def test_the_default_image_of_another_s_scheduler_is_not_taken_over() -> None:
+    world = New()
+    world.start("old:1")
+    await world.once()
+    world.kube.objects["Pod", "c-scheduler"]["metadata"]["ownerReferences"][0]["uid"] = "of-one-before"
+    world.start("new:2")
+    await world.once()
+    assert world.status()["defaultImage"] == "new:2"
+
+
+async def test_the_pod_names_the_default_image_whatever_image_it_has() -> None:
+    world = New()
+    world.kube.objects["DaskCluster", "c"]["spec"]["image"] = "mine:1"
+    world.start("old:1")
+    await world.once()
+    pod = world.kube.objects["Pod", "c-scheduler"]
+    assert pod["metadata"]["annotations"][labels.DEFAULT_IMAGE] == "old:1"
+    assert items(pod, "spec", "containers")[0]["image"] == "mine:1"
+
+
+async def test_where_nobody_knows_whether_it_was_made_the_status_says_that_there_is_none() -> None:
+    world = New()
+    world.start()
+    world.failure = Uncertain("no answer")
+    with pytest.raises(TryAgain, match="no answer"):
         await world.once()
-        assert world.kinds() == {"DaskCluster", "Pod", "Service", "DaskWorkerGroup"}
-        assert world.status()["scheduler"]["podUID"] == "uid-of-Pod"
-        (event,) = world.told
-        assert event.startswith("Created created ")
-        for name in ("Pod c-scheduler", "Service c-scheduler", "DaskWorkerGroup c-default"):
-            assert name in event
-
-    run(story)
+    ready = items(world.status(), "conditions")[0]
+    assert (ready["reason"], ready["message"]) == (
+        "SchedulerStarting",
+        "the scheduler Pod does not exist yet",
+    )
 
 
-def test_the_default_image_of_the_beginning_is_kept_by_whoever_goes_on() -> None:
-    async def story() -> None:
-        world = New()
-        world.start("old:1")
-        await world.once()
-        world.start("new:2")
-        await world.once()
-        assert (world.status()["image"], world.status()["defaultImage"]) == ("old:1", "old:1")
-
-    run(story)
-
-
-def test_the_default_image_of_another_s_scheduler_is_not_taken_over() -> None:
-    async def story() -> None:
-        world = New()
-        world.start("old:1")
-        await world.once()
-        world.kube.objects["Pod", "c-scheduler"]["metadata"]["ownerReferences"][0]["uid"] = "of-one-before"
-        world.start("new:2")
-        await world.once()
-        assert world.status()["defaultImage"] == "new:2"
-
-    run(story)
-
-
-def test_the_pod_names_the_default_image_whatever_image_it_has() -> None:
-    async def story() -> None:
-        world = New()
-        world.kube.objects["DaskCluster", "c"]["spec"]["image"] = "mine:1"
-        world.start("old:1")
-        await world.once()
-        pod = world.kube.objects["Pod", "c-scheduler"]
-        assert pod["metadata"]["annotations"][labels.DEFAULT_IMAGE] == "old:1"
-        assert items(pod, "spec", "containers")[0]["image"] == "mine:1"
-
-    run(story)
-
-
-def test_where_nobody_knows_whether_it_was_made_the_status_says_that_there_is_none() -> None:
-    async def story() -> None:
-        world = New()
-        world.start()
-        world.failure = Uncertain("no answer")
-        with pytest.raises(Exception, match="no answer"):
-            await world.once()
-        ready = items(world.status(), "conditions")[0]
-        assert (ready["reason"], ready["message"]) == (
-            "SchedulerStarting",
-            "the scheduler Pod does not exist yet",
-        )
-
-    run(story)
-
-
-def test_a_refusal_is_in_the_status_after_one_more_pass() -> None:
-    async def story() -> None:
-        world = New()
-        world.start()
-        world.failure = Refused("not on my watch", 403)
-        assert await world.once() == 0.0
-        await world.once()
-        ready = items(world.status(), "conditions")[0]
-        assert (ready["reason"], world.status()["phase"]) == ("PodRefused", "Error")
-        assert "not on my watch" in ready["message"]
-
-    run(story)
+async def test_a_refusal_is_in_the_status_after_one_more_pass() -> None:
+    world = New()
+    world.start()
+    world.failure = Refused("not on my watch", 403)
+    assert await world.once() == 0.0
+    await world.once()
+    ready = items(world.status(), "conditions")[0]
+    assert (ready["reason"], world.status()["phase"]) == ("PodRefused", "Error")
+    assert "not on my watch" in ready["message"]

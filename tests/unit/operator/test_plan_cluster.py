@@ -1,10 +1,11 @@
 """What is done about a cluster's own objects: scheduler Pod, Service, groups."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from dask_operator.desired import image_in_force, scheduler_pod
+from dask_operator.desired import default_image, image_in_force, scheduler_pod
 from dask_operator.observed import ClusterView, GroupView
 from dask_operator.observed.objects import cluster_view, group_view
 from dask_operator.plan.cluster import ClusterPlan, plan_cluster
@@ -127,6 +128,13 @@ def test_the_image_is_the_users_else_the_one_that_was_found_at_creation() -> Non
     assert image_in_force(cluster(status={"defaultImage": "old:1"}), None, DEFAULT_IMAGE).name == "old:1"
     mine = cluster(spec={"image": "mine"}, status={"image": "old:1"})
     assert image_in_force(mine, None, DEFAULT_IMAGE).name == "mine"
+
+
+def test_until_there_is_a_status_the_image_found_at_creation_is_on_the_cluster_s_own_scheduler() -> None:
+    first = replace(scheduler(), default_image="old:1")
+    assert default_image(cluster(), first, DEFAULT_IMAGE) == "old:1"
+    assert default_image(cluster(), replace(first, owner="of-one-before"), DEFAULT_IMAGE) == DEFAULT_IMAGE
+    assert default_image(cluster(status={"defaultImage": "older:0"}), first, DEFAULT_IMAGE) == "older:0"
 
 
 def test_a_scheduler_that_has_ended_is_deleted_so_that_the_next_pass_makes_another() -> None:

@@ -3,12 +3,13 @@
 import asyncio
 import hashlib
 import logging
+import time
 from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from dask_operator_api.kinds import API_VERSION
 from dask_operator_api.manifests import Manifest
+from dask_operator_api.times import rfc3339
 
 from dask_operator.api_server.kube import Kube
 from dask_operator.desired.owner import OWNER_KINDS, Owner
@@ -114,14 +115,14 @@ class Recorder:
             logger.debug("namespace %s is gone", happening.about.namespace)
 
     async def _count_up(self, happening: Happening, count: int) -> None:
-        again = {"count": max(2, count), "lastTimestamp": _now()}
+        again = {"count": max(2, count), "lastTimestamp": rfc3339(time.time())}
         try:
             await self._kube.patch("Event", happening.about.namespace, happening.name, again)
         except NotFound as error:
             raise TryAgain(f"the Event of last time has expired: {error}") from error
 
     def _body(self, happening: Happening, count: int) -> Manifest:
-        about, now = happening.about, _now()
+        about, now = happening.about, rfc3339(time.time())
         return {
             "apiVersion": "v1",
             "kind": "Event",
@@ -143,7 +144,3 @@ class Recorder:
             "lastTimestamp": now,
             "count": count,
         }
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -73,7 +73,7 @@ def scheduler_pod(
 ) -> Manifest:
     """The scheduler Pod. ``image`` and ``pull_secrets`` are used where the template names none.
 
-    ``default_image`` is that of the install, which is noted for the workers to come.
+    ``default_image`` is what the cluster keeps to where the user names none: it is noted for whoever goes on.
     """
     spec = cluster.spec.scheduler
     fixed = Metadata(

@@ -54,7 +54,7 @@ class PodView(ObjectView):
     cluster_image: str
     """On a scheduler: ``spec.image`` of its cluster when it was made; empty where there was none."""
     default_image: str
-    """On a scheduler: the install's default image when it was made."""
+    """On a scheduler: the image that its cluster keeps to where the user names none."""
     restart: str
     """On a scheduler: the value of its cluster's restart annotation when it was made."""
     placed: float

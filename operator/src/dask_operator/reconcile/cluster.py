@@ -78,7 +78,7 @@ async def _pass(context: Context, key: Key, seen: ClusterObserved) -> float | No
     cluster = seen.cluster
     plan = plan_cluster(seen, context.defaults)
     waiting = context.refusals.waiting(key, (cluster.generation,))
-    if _pods(plan, waiting) and not cluster.status.get("image"):
+    if not cluster.status.get("image") and _pods(plan, waiting):
         await _begin(context, key, seen, plan, waiting)
         return 0.0
     problem = next(iter(context.refusals.told(key, {act.kind for act in plan.acts})), None)
