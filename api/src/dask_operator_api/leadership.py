@@ -72,6 +72,7 @@ class Leadership:
     _steady_since: float | None = None
     _told: str = ""
     _busy: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _attempting: "asyncio.Future[bool] | None" = None
 
     @property
     def leading(self) -> bool:
@@ -115,13 +116,30 @@ class Leadership:
                 return
             try:
                 async with asyncio.timeout(CALL_SECONDS):
-                    await self.lease.patch(handed_over(self._seen.record, _wall()))
+                    await self._give_up(self._seen.record)
                 logger.info("the Lease is handed over")
             except (self.lease.failure, TimeoutError) as error:
                 logger.warning("the Lease could not be handed over, it has to expire: %s", error)
 
+    async def _give_up(self, known: Record) -> None:
+        try:
+            await self.lease.patch(handed_over(known, _wall()))
+        except self.lease.conflict:
+            # Somebody's note, or a renewal of ours whose answer did not come: all that counts is whose it is now.
+            record = Record.parse(await self.lease.read())
+            if record.holder == self.me.name:
+                await self.lease.patch(handed_over(record, _wall()))
+
     async def _attempt(self, call: Callable[[], Awaitable[bool]]) -> bool:
-        """One call's outcome; False where the API server did not do it."""
+        """One call's outcome; False where the API server did not do it.
+
+        Who is cancelled meanwhile leaves the call to its end, which a release waits for: cut off, it might have renewed
+        the Lease, or still do so, and what is known of it would be wrong.
+        """
+        self._attempting = asyncio.ensure_future(self._tried_once(call))
+        return await asyncio.shield(self._attempting)
+
+    async def _tried_once(self, call: Callable[[], Awaitable[bool]]) -> bool:
         self._tried = self.clock()
         try:
             async with self._busy, asyncio.timeout(CALL_SECONDS):

@@ -1,5 +1,8 @@
 """Which of several processes leads, against a Lease in memory."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +32,9 @@ class Api:
     version: int = 1
     fails: bool = False
     missing: bool = False
+    slow: asyncio.Event | None = None
+    """A write is carried out at once, and answered when this is set."""
+    carried_out: asyncio.Event = field(default_factory=asyncio.Event)
     bodies: list[dict[str, Any]] = field(default_factory=list)
 
     async def read(self) -> dict[str, Any]:
@@ -46,6 +52,9 @@ class Api:
         self.bodies.append(body)
         self.version += 1
         self.holder = body["spec"]["holderIdentity"]
+        if self.slow is not None:
+            self.carried_out.set()
+            await self.slow.wait()
         return await self.read()
 
 
@@ -137,6 +146,46 @@ async def test_who_is_told_to_stop_hands_over_and_leads_no_more() -> None:
     assert await take(other)
     mine.fence.open_until(world.now + 100)  # by an answer that comes late
     assert not mine.leading
+
+
+@pytest.mark.parametrize("under_way", [take, renew])
+async def test_who_is_told_to_stop_while_a_write_is_under_way_waits_for_it_and_hands_over(
+    under_way: Callable[[Leadership], Awaitable[bool]],
+) -> None:
+    world = World()
+    mine = world.process()
+    if under_way is renew:
+        await take(mine)
+    world.api.slow = asyncio.Event()
+    writing = asyncio.ensure_future(under_way(mine))
+    await world.api.carried_out.wait()
+    writing.cancel()
+    with suppress(asyncio.CancelledError):
+        await writing
+    assert world.api.holder == mine.me.name
+    releasing = asyncio.ensure_future(mine.release())
+    world.api.slow.set()
+    await releasing
+    assert world.api.holder == ""
+
+
+async def test_a_lease_that_has_somebody_elses_note_is_handed_over_all_the_same() -> None:
+    world = World()
+    mine = world.process()
+    await take(mine)
+    world.api.version += 1
+    await mine.release()
+    assert world.api.holder == ""
+
+
+async def test_a_lease_that_somebody_else_has_taken_meanwhile_is_left_alone() -> None:
+    world = World()
+    mine = world.process()
+    await take(mine)
+    world.api.version += 1
+    world.api.holder = "other"
+    await mine.release()
+    assert world.api.holder == "other"
 
 
 async def test_who_does_not_hold_the_lease_has_nothing_to_hand_over() -> None:
