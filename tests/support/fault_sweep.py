@@ -47,6 +47,15 @@ class Report:
     """What was seen in namespaces after their cluster had gone, and Events that never came."""
 
     @property
+    def met(self) -> int:
+        """Of how many cases the call came, and was broken."""
+        return len(self.lives) - len(self.not_met)
+
+    def __add__(self, other: "Report") -> "Report":
+        """Both together."""
+        return Report(self.lives + other.lives, self.not_met + other.not_met, self.late + other.late)
+
+    @property
     def failures(self) -> list[str]:
         """Everything that was not right, with the case that it was in."""
         return [f"{life.label}: {life.failure}" for life in self.lives if life.failure] + self.late
@@ -195,6 +204,20 @@ async def _remove_namespaces(api: ApiServer, prefix: str) -> None:
     for name in names:
         if name.startswith(prefix):
             await api.call("DELETE", path_of("namespaces", "", name))
+
+
+async def until_met(
+    try_cases: Callable[[Sequence[Case]], Awaitable[Report]], cases: Sequence[Case], many: int
+) -> Report:
+    """Try cases, those in front first, until the calls of so many have come; twice as many are tried at most.
+
+    Which calls come differs a little from run to run: another case takes the place of one whose call did not.
+    """
+    report, rest = Report([], [], []), list(cases[: 2 * many])
+    while (missing := many - report.met) > 0 and rest:
+        report += await try_cases(rest[:missing])
+        rest = rest[missing:]
+    return report
 
 
 def all_cases(points: Iterable[Point]) -> list[Case]:

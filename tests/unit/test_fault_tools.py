@@ -1,13 +1,16 @@
 """How the tools of the fault tests name a call, and judge a namespace."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from tests.support.api_calls import Point, identify
 from tests.support.exactness import Wanted, late, wrong
+from tests.support.fault_sweep import Case, Report, until_met
 from tests.support.faults import Fault, faults_of
+from tests.support.scenario import Life
 from tests.support.worlds import World
 
 GROUPS = "/apis/kubernetes.dask.org/v1/namespaces/ns/daskworkergroups"
@@ -119,3 +122,17 @@ def test_late_is_a_worker_that_was_made_after_the_end_of_its_own_cluster() -> No
     world.saw("pods", "ADDED", _worker("in-time", 1, "g", "1", version=7))
     world.saw("pods", "ADDED", _worker("late", 2, "g", "2", version=9))
     assert late(world) == ["late was created after its cluster was gone"]
+
+
+@pytest.mark.parametrize(("come", "tried", "met"), [((1, 3, 4, 5), 5, 3), ((1,), 6, 1), ((0, 1, 2), 3, 3)])
+async def test_another_case_takes_the_place_of_one_whose_call_did_not_come(
+    come: Sequence[int], tried: int, met: int
+) -> None:
+    cases = [Case(Point("get", "pods", "p", nth), Fault.SERVER_ERROR) for nth in range(8)]
+
+    async def try_cases(some: Sequence[Case]) -> Report:
+        return Report([Life(str(case)) for case in some], [c for c in some if c.point.nth not in come], [])
+
+    report = await until_met(try_cases, cases, 3)
+    assert [life.namespace for life in report.lives] == [str(case) for case in cases[:tried]]
+    assert report.met == met
