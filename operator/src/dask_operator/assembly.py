@@ -99,20 +99,32 @@ async def assemble(settings: Settings) -> Parts:
     fence = Fence()
     metrics = Metrics()
     agent = f"dask-operator/{__version__} ({settings.identity})"
-    kube = await Kube.connect(fence, agent, called=metrics.called, pace=Pace(settings.calls_per_second))
+    pace = Pace(settings.calls_per_second)
+    kube = await Kube.connect(fence, agent, settings.connections, metrics.called, pace)
     aside = await Kube.connect(Fence.always_open(), agent, ASIDE_CONNECTIONS, metrics.called)
-    schedulers = DaskSchedulers()
+    schedulers = DaskSchedulers(settings.scheduler_connections)
     store = Store()
 
     async def one(key: Key) -> float | None:
         return await reconcile(context, key)
 
-    queue = KeyedQueue(one, settings.concurrency, metrics.passed)
-    desk = SchedulerDesk(schedulers, queue.add, time.monotonic, metrics.retired)
+    queue = KeyedQueue(
+        one, settings.concurrency, metrics.passed, store.home, settings.concurrency_per_cluster
+    )
+    desk = SchedulerDesk(schedulers, queue.add, time.monotonic, metrics.asked_to_retire)
     intake = Intake(store, queue, desk)
     recorder = Recorder(kube, settings.identity)
     context = Context(
-        settings, kube, store, intake, desk, recorder, time.monotonic, time.time, metrics.refused
+        settings,
+        kube,
+        store,
+        intake,
+        desk,
+        recorder,
+        time.monotonic,
+        time.time,
+        refused=metrics.refused,
+        left=metrics.left,
     )
 
     needed = rights.needed(settings.autoscaling)

@@ -86,7 +86,10 @@ class Metrics:
             "api_calls", "Calls to the API server; code is `none` where no answer came.", "verb", "code"
         )
         self._retirements = self._counter(
-            "retirements", "Workers that the scheduler was asked to retire, by its answer.", "outcome"
+            "retirements", "Worker Pods that were chosen to go, by how that ended.", "outcome"
+        )
+        self._requests = self._counter(
+            "retire_requests", "Requests to schedulers to retire workers, repeated ones too.", "outcome"
         )
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
@@ -110,9 +113,13 @@ class Metrics:
         """A call to the API server was answered with an HTTP status, or by nothing."""
         self._calls.labels(verb, "none" if code is None else str(code)).inc()
 
-    def retired(self, workers: int, problem: str) -> None:
-        """The scheduler was asked to retire so many workers; empty where it did, or could not."""
-        self._retirements.labels("unanswered" if problem else "answered").inc(workers)
+    def left(self, outcome: str) -> None:
+        """A worker Pod that was chosen to go has been deleted."""
+        self._retirements.labels(outcome).inc()
+
+    def asked_to_retire(self, problem: str) -> None:
+        """A scheduler was asked to retire workers; the problem is empty where it answered, whatever it could do."""
+        self._requests.labels("unanswered" if problem else "answered").inc()
 
     def page(self) -> bytes:
         """All of them, in Prometheus' text format."""

@@ -4,11 +4,12 @@ import asyncio
 import itertools
 import logging
 import random
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 
 from dask_operator import passes
 from dask_operator.errors import TryAgain
+from dask_operator.places import Places
 from dask_operator.rests import Rests
 from dask_operator.store import Key
 
@@ -27,24 +28,26 @@ Passed = Callable[[str, float, BaseException | None], None]
 Reconcile = Callable[[Key], Awaitable[float | None]]
 """Brings one object's world in order; gives the seconds after which to look again, or None."""
 
+Turn = tuple[float, int, Key | None]
+"""Since when a key counts as waiting (loop time), the number of its coming, and the key; None ends a worker."""
+
 
 @dataclass
 class KeyedQueue:
-    """Runs ``reconcile`` for every key that was added, ``concurrency`` keys at a time.
+    """Runs ``reconcile`` for every key that was added, ``concurrency`` keys at a time, and of these ``per_family``.
 
     ``passed`` is told of every pass: the kind of its object, its seconds, and the error that it ended in, if any.
+    ``family`` says which keys share places; each is a family of its own unless it is given.
     """
 
     reconcile: Reconcile
     concurrency: int
     passed: Passed = lambda _kind, _seconds, _error: None
-    _ready: "asyncio.PriorityQueue[tuple[float, int, Key | None]]" = field(
-        default_factory=asyncio.PriorityQueue
-    )
-    """Keys to work on, by since when they count as waiting (loop time), then as they came; None ends a worker.
-
-    One that is edited while it waits is in here twice: it is worked on at the first place and skipped at the second.
-    """
+    family: Callable[[Key], Hashable] = lambda key: key
+    per_family: int = 1
+    _ready: "asyncio.PriorityQueue[Turn]" = field(default_factory=asyncio.PriorityQueue)
+    """A key that is edited while it waits has two turns: at the second it is skipped."""
+    _places: "Places[Turn]" = field(init=False)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
     _queued: dict[Key, float] = field(default_factory=dict)
     """Waiting keys → when they were added (loop time)."""
@@ -61,6 +64,9 @@ class KeyedQueue:
     """When a pass ended last with something to try again (loop time)."""
     _ending: bool = False
     _finished: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self._places = Places(self.per_family)
 
     def add(self, key: Key, edited: bool = False) -> None:
         """Have ``key`` reconciled soon, once, however often it is added before that; at once if it was ``edited``."""
@@ -139,10 +145,12 @@ class KeyedQueue:
 
     async def _work(self) -> None:
         while True:
-            _, _, key = await self._ready.get()
+            turn = await self._ready.get()
+            key = turn[-1]
             if key is None or self._ending:
                 return
-            if key not in self._queued:
+            family = self.family(key)
+            if key not in self._queued or not self._places.take(family, turn):
                 continue
             self._running[key] = self._queued.pop(key)
             try:
@@ -152,6 +160,8 @@ class KeyedQueue:
                 del self._running[key]
                 if key in self._again:
                     self.add(key, self._again.pop(key))
+                for waiting in self._places.leave(family):
+                    self._ready.put_nowait(waiting)
 
     async def _once(self, key: Key, one: passes.Pass) -> None:
         failure: Exception | None = None

@@ -34,8 +34,17 @@ class Settings:
     concurrency: int = 16
     """Objects reconciled at one time (``operator.concurrency``)."""
 
-    pod_creates: int = 16
-    """Pods of one group created at one time (``operator.parallelCreates``)."""
+    concurrency_per_cluster: int = 4
+    """Of these, a cluster and its groups at most (``operator.concurrencyPerCluster``)."""
+
+    parallel_creates: int = 16
+    """Objects of one cluster created, changed or deleted at one time (``operator.parallelCreates``)."""
+
+    connections: int = 64
+    """Connections to the API server, watches and the Lease aside (``operator.connections``)."""
+
+    scheduler_connections: int = 100
+    """Connections to Dask schedulers, those of workers that are retired aside (``operator.schedulerConnections``)."""
 
     calls_per_second: float = 400.0
     """Calls to the API server a second, watches and the Lease aside; 0: no bound (``operator.callsPerSecond``)."""
@@ -84,7 +93,12 @@ class Settings:
             log_format=env.choice("LOG_FORMAT", cls.log_format, FORMATS),
             resync_seconds=env.number("RESYNC_SECONDS", cls.resync_seconds, 10),
             concurrency=int(env.number("CONCURRENCY", cls.concurrency, 1)),
-            pod_creates=int(env.number("POD_CREATES", cls.pod_creates, 1)),
+            concurrency_per_cluster=int(
+                env.number("CONCURRENCY_PER_CLUSTER", cls.concurrency_per_cluster, 1)
+            ),
+            parallel_creates=int(env.number("PARALLEL_CREATES", cls.parallel_creates, 1)),
+            connections=int(env.number("CONNECTIONS", cls.connections, 1)),
+            scheduler_connections=int(env.number("SCHEDULER_CONNECTIONS", cls.scheduler_connections, 1)),
             calls_per_second=env.number("CALLS_PER_SECOND", cls.calls_per_second, 0),
             watch_namespaces=env.names("WATCH_NAMESPACES"),
             autoscaling=env.truth("AUTOSCALING", cls.autoscaling),

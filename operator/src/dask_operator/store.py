@@ -183,6 +183,11 @@ class Store:
         found = self._autoscalers_by_cluster.get((namespace, cluster), set())
         return tuple(self.autoscalers.objects[(namespace, name)] for name in sorted(found))
 
+    def home(self, key: Key) -> tuple[str, str]:
+        """Namespace and name of the cluster that a custom resource belongs to: a job's own has the job's name."""
+        group = self.group(key.namespace, key.name) if key.kind is Kind.WORKER_GROUP else None
+        return (key.namespace, group.spec.cluster if group is not None else key.name)
+
     def pods_of(self, namespace: str, cluster: str) -> tuple[PodView, ...]:
         """All Pods labelled with a cluster's name."""
         return tuple(self._pods_by_cluster.get((namespace, cluster), {}).values())

@@ -39,7 +39,8 @@ def served_by_operator() -> bytes:
     metrics.passed("DaskCluster", 0.1, ValueError())
     metrics.refused("QuotaExceeded")
     metrics.called("GET", 200)
-    metrics.retired(1, "")
+    metrics.left("retired")
+    metrics.asked_to_retire("")
     return metrics.page()
 
 

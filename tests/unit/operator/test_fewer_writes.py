@@ -8,6 +8,7 @@ import pytest
 from dask_operator.plan.cluster_world import Create
 from dask_operator.reconcile import reconcile
 from dask_operator.reconcile.acts import carry_out
+from dask_operator.reconcile.lanes import Lanes
 from dask_operator.reconcile.refusals import Waiting
 from dask_operator.reconcile.statuses import ARRIVE_SECONDS, StatusPace, verdicts
 from dask_operator.store import Key
@@ -59,10 +60,11 @@ def test_all_that_a_pass_has_made_is_one_event() -> None:
         intake=SimpleNamespace(saw=lambda kind, body: True),
         recorder=SimpleNamespace(tell=lambda about, reason, message: told.append(f"{reason}: {message}")),
         refusals=SimpleNamespace(accepted=lambda key, kind: None),
+        lanes=Lanes(16),
         made={},
     )
     acts = [Create(kind, {"metadata": {"name": "c-scheduler"}}) for kind in ("Service", "Pod")]
-    about: Any = SimpleNamespace(namespace="ns")
+    about: Any = SimpleNamespace(namespace="ns", identity=("ns", "c"))
     asyncio.run(carry_out(context, Key(Kind.CLUSTER, "ns", "c"), about, acts, Waiting((), None)))
     (event,) = told
     assert event.startswith("Created: created ")

@@ -53,8 +53,11 @@ def test_what_happens_is_counted_by_kind_verb_and_reason() -> None:
         metrics.refused("QuotaExceeded")
         metrics.called("POST", 201)
         metrics.called("POST", None)
-        metrics.retired(5, "")
-        metrics.retired(2, "no answer")
+        metrics.left("retired")
+        metrics.left("forced")
+        metrics.left("retired")
+        metrics.asked_to_retire("")
+        metrics.asked_to_retire("no answer")
 
     page = read(fill)
     assert page["reconcile_seconds_count/DaskCluster"] == 2
@@ -62,7 +65,8 @@ def test_what_happens_is_counted_by_kind_verb_and_reason() -> None:
     assert page["reconcile_errors_total/DaskCluster/ValueError"] == 1
     assert page["refusals_total/QuotaExceeded"] == 1
     assert (page["api_calls_total/201/POST"], page["api_calls_total/none/POST"]) == (1, 1)
-    assert (page["retirements_total/answered"], page["retirements_total/unanswered"]) == (5, 2)
+    assert (page["retirements_total/retired"], page["retirements_total/forced"]) == (2, 1)
+    assert page["retire_requests_total/answered"] == page["retire_requests_total/unanswered"] == 1
 
 
 def test_workers_are_counted_by_what_they_do_and_schedulers_are_none() -> None:

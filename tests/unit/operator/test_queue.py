@@ -1,7 +1,7 @@
 """The queue of keys: once at a time, coalescing, backing off."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
@@ -50,9 +50,12 @@ async def until(holds: Callable[[], bool], what: str) -> float:
 
 @asynccontextmanager
 async def running(
-    work: Callable[[Key], Awaitable[float | None]], concurrency: int = 4
+    work: Callable[[Key], Awaitable[float | None]],
+    concurrency: int = 4,
+    family: Callable[[Key], Hashable] = lambda key: key,
+    per_family: int = 1,
 ) -> AsyncIterator[KeyedQueue]:
-    queue = KeyedQueue(work, concurrency)
+    queue = KeyedQueue(work, concurrency, family=family, per_family=per_family)
     task = asyncio.create_task(queue.run())
     yield queue
     task.cancel()
@@ -276,3 +279,59 @@ async def test_a_queue_knows_how_long_ago_something_had_to_be_tried_again() -> N
         queue.add(A)
         await until(lambda: work.done == [A, A], "the second try")
         assert queue.setback_age() < PATIENCE
+
+
+def _groups(cluster: str, many: int) -> list[Key]:
+    return [Key(Kind.WORKER_GROUP, "ns", f"{cluster}-{number}") for number in range(many)]
+
+
+def _cluster_of(key: Key) -> str:
+    return key.name.partition("-")[0]
+
+
+async def test_a_cluster_of_many_groups_leaves_places_to_others_and_has_all_its_groups_looked_at() -> None:
+    work = Work()
+    work.gate.clear()
+    huge, small = _groups("huge", 20), Key(Kind.CLUSTER, "ns", "small")
+    async with running(work, 4, _cluster_of, 2) as queue:
+        for key in huge:
+            queue.add(key)
+        await until(lambda: len(work.running) == 2, "two of the huge cluster")
+        queue.add(small)
+        await until(lambda: small in work.running, "the small one, beside them")
+        assert len(work.running) == 3
+        assert queue.depth() == 21
+        work.gate.set()
+        await until(lambda: len(work.done) == 21, "everything to be done")
+    assert sorted(work.done) == sorted([*huge, small])
+
+
+async def test_an_object_that_waits_for_its_clusters_places_is_looked_at_once_even_if_it_is_edited() -> None:
+    work = Work()
+    work.gate.clear()
+    first, second, third = _groups("one", 3)
+    async with running(work, 4, _cluster_of, 1) as queue:
+        queue.add(first)
+        await until(lambda: work.running == [first], "the first")
+        for key in (second, third):
+            queue.add(key)
+        await asyncio.sleep(0)
+        queue.add(third, edited=True)
+        work.gate.set()
+        await until(lambda: len(work.done) == 3, "all of them")
+        await asyncio.sleep(4 * SHORTEST)
+    assert (work.done, work.overlaps) == ([first, third, second], 0)
+
+
+async def test_an_object_that_changes_its_cluster_while_it_waits_keeps_nobody_waiting() -> None:
+    work = Work()
+    work.gate.clear()
+    first, second, third = _groups("one", 3)
+    homes = dict.fromkeys((first, second, third), "one")
+    async with running(work, 4, homes.__getitem__, 1) as queue:
+        for key in (first, second, third):
+            queue.add(key)
+        await until(lambda: work.running == [first], "the first")
+        homes[second] = "another"
+        work.gate.set()
+        await until(lambda: len(work.done) == 3, "all of them")

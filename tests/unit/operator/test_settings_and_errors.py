@@ -10,7 +10,15 @@ from dask_operator_api.environment import SettingsError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-NUMBERS = ("HTTP_PORT", "RESYNC_SECONDS", "CONCURRENCY", "POD_CREATES")
+NUMBERS = (
+    "HTTP_PORT",
+    "RESYNC_SECONDS",
+    "CONCURRENCY",
+    "CONCURRENCY_PER_CLUSTER",
+    "PARALLEL_CREATES",
+    "CONNECTIONS",
+    "SCHEDULER_CONNECTIONS",
+)
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:

@@ -40,7 +40,7 @@ def _http_api() -> Iterator[None]:
 @pytest.mark.filterwarnings("ignore")
 async def test_a_real_schedulers_answers_are_understood() -> None:
     options = {"processes": False, "dashboard_address": "127.0.0.1:0", "asynchronous": True}
-    schedulers = DaskSchedulers()
+    schedulers = DaskSchedulers(connections=10)
     async with (
         LocalCluster(n_workers=2, threads_per_worker=1, **options) as made,
         Client(made, asynchronous=True) as client,
@@ -57,7 +57,7 @@ async def test_a_real_schedulers_answers_are_understood() -> None:
 
 
 async def test_a_scheduler_that_is_not_there_is_unreachable() -> None:
-    schedulers = DaskSchedulers()
+    schedulers = DaskSchedulers(connections=10)
     try:
         with pytest.raises(SchedulerUnreachable, match=r"127\.0\.0\.1:1/"):
             await schedulers.workers("127.0.0.1", 1, with_loads=False)

@@ -18,10 +18,21 @@ The operator's environment.
   (dict "name" "DASK_OPERATOR_PLUGINS_MUST_LOAD" "value" (.Values.operator.plugins.mustLoad | toString))
   (dict "name" "DASK_OPERATOR_PLUGINS_UNLABELLED" "value" (join "," .Values.operator.plugins.unlabelled))
   (dict "name" "DASK_OPERATOR_RESYNC_SECONDS" "value" (.Values.operator.resyncSeconds | int64 | toString))
-  (dict "name" "DASK_OPERATOR_CONCURRENCY" "value" (.Values.operator.concurrency | int64 | toString))
-  (dict "name" "DASK_OPERATOR_POD_CREATES" "value" (.Values.operator.parallelCreates | int64 | toString))
-  (dict "name" "DASK_OPERATOR_CALLS_PER_SECOND" "value" (.Values.operator.callsPerSecond | int64 | toString))
 }}
+{{- /* The program's own default where an older release's values are reused, which do not have the key. */}}
+{{- range $key, $variable := dict
+  "concurrency" "CONCURRENCY"
+  "concurrencyPerCluster" "CONCURRENCY_PER_CLUSTER"
+  "parallelCreates" "PARALLEL_CREATES"
+  "callsPerSecond" "CALLS_PER_SECOND"
+  "connections" "CONNECTIONS"
+  "schedulerConnections" "SCHEDULER_CONNECTIONS"
+}}
+{{- if hasKey $.Values.operator $key }}
+{{- $value := get $.Values.operator $key | int64 | toString }}
+{{- $env = append $env (dict "name" (printf "DASK_OPERATOR_%s" $variable) "value" $value) }}
+{{- end }}
+{{- end }}
 {{- toYaml $env }}
 {{- end }}
 

@@ -32,7 +32,6 @@ LOG_BYTES = 16384
 CONNECT_SECONDS = 5.0
 LIST_CHUNK = 100
 EVENTS_MAX = 500
-CONNECTIONS = 64
 
 FIELD_MANAGER = "dask-operator"
 
@@ -101,7 +100,7 @@ class Kube:
         cls,
         fence: Fence,
         agent: str,
-        connections: int = CONNECTIONS,
+        connections: int,
         called: Called = _uncounted,
         pace: Pace | None = None,
     ) -> "Kube":
@@ -110,7 +109,7 @@ class Kube:
         Args:
             fence: what writes have to pass.
             agent: what the API server's audit log calls this process.
-            connections: how many at one time.
+            connections: how many at one time; 0: any number.
             called: told of every call: the HTTP verb, and the answer's status, or None where none came.
             pace: how fast calls are made; without bound unless given.
         """

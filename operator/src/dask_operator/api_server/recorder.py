@@ -54,7 +54,8 @@ class Recorder:
         self._counts: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def tell(self, about: Owner, reason: str, message: str, warning: bool = False) -> None:
-        """Record an Event about an object. The same happening is written at most once a minute."""
+        """Log what has happened, and record an Event. The same happening is written at most once a minute."""
+        logger.info("%s/%s: %s: %s", about.namespace, about.name, reason, message)
         happening = Happening(about, reason, message, warning)
         now = asyncio.get_running_loop().time()
         count, last = self._counts.get(happening.name, (0, -REPEAT_SECONDS))
@@ -63,7 +64,6 @@ class Recorder:
         self._counts[happening.name] = (count + 1, now)
         while len(self._counts) > REMEMBERED:
             self._counts.popitem(last=False)
-        logger.info("%s/%s: %s: %s", about.namespace, about.name, reason, message)
         try:
             self._waiting.put_nowait(happening)
         except asyncio.QueueFull:

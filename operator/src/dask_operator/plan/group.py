@@ -9,7 +9,7 @@ from dask_operator.observed import ClusterView, GroupView, PodView
 from dask_operator.plan import replacement, rollout
 from dask_operator.plan.drains import Drain, drains_in_status
 from dask_operator.plan.shrinking import advance_drains, informed, shrink
-from dask_operator.plan.world import GroupObserved, GroupPlan, Removal, sooner
+from dask_operator.plan.world import GroupObserved, GroupPlan, Outcome, Removal, sooner
 
 
 def belongs(group: GroupView, cluster: ClusterView | None) -> bool:
@@ -30,7 +30,7 @@ def plan_group(seen: GroupObserved) -> GroupPlan:
     leaving = {drain.uid for drain in drains}
     stamp = worker_metadata(seen.group).stamp
     plan = GroupPlan(
-        remove=tuple(Removal(pod, _why_finished(pod, leaving)) for pod in finished),
+        remove=tuple(_finished(pod, pod.uid in leaving) for pod in finished),
         drains=drains,
         last_index=_last_index(seen),
         failures=replacement.failures(seen.group, seen.pods, leaving, seen.scheduler, seen.wall),
@@ -57,10 +57,10 @@ def _with_right_number(seen: GroupObserved, plan: GroupPlan, staying: list[PodVi
     return rollout.advance(seen, plan, staying)
 
 
-def _why_finished(pod: PodView, leaving: set[str]) -> str:
-    if pod.uid in leaving:
-        return "retired"
-    return "ended by itself" if pod.exit_code == 0 else "failed"
+def _finished(pod: PodView, leaving: bool) -> Removal:
+    if leaving:
+        return Removal(pod, "retired", outcome=Outcome.RETIRED)
+    return Removal(pod, "ended by itself" if pod.exit_code == 0 else "failed")
 
 
 def _last_index(seen: GroupObserved) -> int:

@@ -8,7 +8,15 @@ from dask_operator_api.conditions import Reason
 from dask_operator.observed import PodView
 from dask_operator.plan.drains import Drain
 from dask_operator.plan.victims import rank
-from dask_operator.plan.world import RETRY_SECONDS, Blocked, GroupObserved, GroupPlan, Removal, sooner
+from dask_operator.plan.world import (
+    RETRY_SECONDS,
+    Blocked,
+    GroupObserved,
+    GroupPlan,
+    Outcome,
+    Removal,
+    sooner,
+)
 
 CONNECTING_SECONDS = 1.0
 """Seconds between two looks whether a new worker has found its scheduler."""
@@ -21,7 +29,8 @@ def drop_useless(
     if seen.held:
         return plan, staying
     useless = [pod for pod in staying if seen.is_outdated(pod) and not pod.running]
-    removals = tuple(Removal(pod, "of an older template, and not running") for pod in useless)
+    why = "of an older template, and not running"
+    removals = tuple(Removal(pod, why, outcome=Outcome.EMPTY) for pod in useless)
     return replace(plan, remove=(*plan.remove, *removals)), [pod for pod in staying if pod not in useless]
 
 

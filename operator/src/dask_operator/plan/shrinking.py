@@ -15,6 +15,7 @@ from dask_operator.plan.world import (
     Blocked,
     GroupObserved,
     GroupPlan,
+    Outcome,
     Removal,
     blocked_before,
     sooner,
@@ -36,7 +37,7 @@ def shrink(seen: GroupObserved, plan: GroupPlan, staying: Sequence[PodView], exc
     """Choose ``excess`` of the workers. Those that may hold results only by what the scheduler says now."""
     safe = [pod for pod in staying if not needs_scheduler(pod) or not seen.scheduler_lives]
     chosen = [ranked.pod for ranked in rank(safe, Placement())][:excess]
-    plan = replace(plan, remove=(*plan.remove, *(Removal(pod, "never held results") for pod in chosen)))
+    plan = replace(plan, remove=(*plan.remove, *(_empty(pod) for pod in chosen)))
     excess -= len(chosen)
     if excess == 0:
         return plan
@@ -62,7 +63,8 @@ def _shrink_blind(
     if waited >= limit:
         why = f"the scheduler has not answered for {waited:.0f} s"
         victims = rank(pods, Placement(), seen.is_outdated)[:excess]
-        return replace(plan, remove=(*plan.remove, *(Removal(v.pod, why) for v in victims)))
+        forced = tuple(Removal(v.pod, why, outcome=Outcome.FORCED) for v in victims)
+        return replace(plan, remove=(*plan.remove, *forced))
     message = f"{excess} workers are to go, and the scheduler does not answer: {problem}"
     again = sooner(plan.again, RETRY_SECONDS, limit - waited)
     return replace(plan, blocked=Blocked(Reason.SCHEDULER_UNREACHABLE, message), ask=True, again=again)
@@ -76,8 +78,8 @@ def advance_drains(seen: GroupObserved, plan: GroupPlan) -> GroupPlan:
         if pod is None or pod.uid in seen.in_flight:
             continue
         if not pod.running or not seen.scheduler_lives:
-            gone = Removal(pod, "its results went with its container or its scheduler")
-            plan = replace(plan, remove=(*plan.remove, gone))
+            why = "its results went with its container or its scheduler"
+            plan = replace(plan, remove=(*plan.remove, Removal(pod, why, outcome=Outcome.BEREFT)))
         elif not informed(seen, drain):
             plan = replace(plan, ask=True)
         else:
@@ -112,7 +114,7 @@ def _advance(seen: GroupObserved, plan: GroupPlan, drain: Drain, pod: PodView) -
     if blocked is not None and left is not None and left <= 0:
         why = f"not retired within drainTimeoutSeconds ({limit:.0f})"
         lost = sum(worker.results for worker in workers)
-        return replace(plan, remove=(*plan.remove, Removal(pod, why, lost)))
+        return replace(plan, remove=(*plan.remove, Removal(pod, why, lost, Outcome.FORCED)))
     if blocked is not None:
         again = sooner(plan.again, RETRY_SECONDS, left)
         plan = replace(plan, blocked=plan.blocked or blocked, again=again, ask=not seen.roster.reachable)
@@ -148,7 +150,12 @@ def _let_go(seen: GroupObserved, plan: GroupPlan, drain: Drain, pod: PodView) ->
     left = 0.0 if attempt is None else attempt.at + EXIT_SECONDS - seen.now
     if left > 0:
         return replace(plan, again=sooner(plan.again, left))
-    return replace(plan, remove=(*plan.remove, Removal(pod, "retired" if attempt else "never held results")))
+    gone = Removal(pod, "retired", outcome=Outcome.RETIRED) if attempt else _empty(pod)
+    return replace(plan, remove=(*plan.remove, gone))
+
+
+def _empty(pod: PodView) -> Removal:
+    return Removal(pod, "never held results", outcome=Outcome.EMPTY)
 
 
 def _still_blocked(seen: GroupObserved, plan: GroupPlan) -> GroupPlan:

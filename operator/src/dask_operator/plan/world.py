@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cached_property
 
 from dask_operator_api.conditions import ConditionType, Reason, known_reason
@@ -82,6 +83,19 @@ class GroupObserved:
         return placement_of(self.roster, self.siblings or self.pods)
 
 
+class Outcome(Enum):
+    """How it ended that a worker was to go."""
+
+    RETIRED = "retired"
+    """The scheduler had moved its results; it ended by itself, or was about to."""
+    EMPTY = "empty"
+    """There was nothing to retire: it never ran, or never held a result."""
+    FORCED = "forced"
+    """It was deleted with what it held: the scheduler did not let it go, or did not answer, for too long."""
+    BEREFT = "bereft"
+    """Its container, or the scheduler, ended before it was retired."""
+
+
 @dataclass(frozen=True)
 class Removal:
     """A Pod to delete, and why."""
@@ -89,6 +103,8 @@ class Removal:
     pod: PodView
     why: str
     lost_results: int = 0
+    outcome: Outcome | None = None
+    """None for one that nobody had chosen to go."""
 
 
 @dataclass(frozen=True)

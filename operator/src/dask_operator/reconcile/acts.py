@@ -1,5 +1,6 @@
 """Carrying out what was planned for a cluster or a job."""
 
+import logging
 from collections.abc import Sequence
 
 from dask_operator_api.conditions import Reason
@@ -10,9 +11,11 @@ from dask_operator.errors import Conflict, NameTaken, Refused
 from dask_operator.intake import is_watched
 from dask_operator.observed import ClusterView, JobView
 from dask_operator.plan.cluster_world import Act, Create, Delete, NameConflict, Patch
-from dask_operator.reconcile.context import Context, in_parallel
+from dask_operator.reconcile.context import Context
 from dask_operator.reconcile.refusals import Waiting
 from dask_operator.store import Key
+
+logger = logging.getLogger(__name__)
 
 _REFUSED = {"Service": Reason.SERVICE_REFUSED, Kind.CLUSTER.value: Reason.INVALID_SPEC}
 
@@ -45,7 +48,7 @@ async def carry_out(
     wanted = [item for item in acts if isinstance(item, Delete) or item.kind not in waiting.kinds]
     made = context.made.pop(key, [])
     try:
-        await in_parallel(wanted, act, len(wanted))
+        await context.lanes.side_by_side(about.identity, wanted, act)
     except Refused as error:
         reason = _REFUSED.get(error.kind, Reason.POD_REFUSED)
         context.refuse(key, about, (about.generation,), reason, error)
@@ -64,6 +67,7 @@ async def _act(context: Context, about: ClusterView | JobView, item: Act, made: 
         if await _create(context, about, item):
             made.append(f"{item.kind} {item.body['metadata']['name']}")
     elif isinstance(item, Patch):
+        logger.info("changing %s %s: %s", item.kind, item.name, item.why)
         answer = await context.kube.patch(item.kind, space, item.name, item.body)
         context.intake.saw(item.kind, answer)
     else:

@@ -1,9 +1,9 @@
 """What every pass needs, and what passes remember between them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from dask_operator_api.conditions import Reason
 from dask_operator_api.manifests import Manifest
@@ -19,6 +19,7 @@ from dask_operator.plan.cluster_world import Defaults
 from dask_operator.plan.leftovers import Leftover
 from dask_operator.plan.legacy import Asked
 from dask_operator.plan.pulse import Pulse
+from dask_operator.reconcile.lanes import Lanes
 from dask_operator.reconcile.refusals import Refusals
 from dask_operator.reconcile.statuses import StatusPace
 from dask_operator.schedulers.retirement import SchedulerDesk
@@ -28,8 +29,6 @@ from dask_operator.store import Key, Store
 
 GONE_SECONDS = 1.0
 """Seconds until another look after something was gone: mostly the object itself, and the news is on its way."""
-
-T = TypeVar("T")
 
 
 @dataclass
@@ -48,6 +47,8 @@ class Context:
     """Seconds since the epoch."""
     refused: Callable[[str], None] = lambda _reason: None
     """Told of the reason of everything that the API server refuses."""
+    left: Callable[[str], None] = lambda _outcome: None
+    """Told how it ended, of every worker that was chosen to go."""
     uncertain: dict[str, set[int]] = field(default_factory=dict)
     """Group uid → numbers of workers of whose creation nobody knows the outcome."""
     spared: dict[Leftover, float] = field(default_factory=dict)
@@ -62,6 +63,7 @@ class Context:
     """Pod uid of another operator's scheduler → when (monotonic seconds) it was asked, and what it said."""
     made: dict[Key, list[str]] = field(default_factory=dict)
     """Clusters → what was made for them and is not told yet."""
+    lanes: Lanes = field(init=False)
     refusals: Refusals = field(init=False)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     _words: dict[str, tuple[float, str]] = field(default_factory=dict)
@@ -69,6 +71,7 @@ class Context:
     _statuses: StatusPace = field(default_factory=StatusPace)
 
     def __post_init__(self) -> None:
+        self.lanes = Lanes(self.settings.parallel_creates)
         self.refusals = Refusals(self.clock)
 
     @property
@@ -182,27 +185,6 @@ class Context:
         if age < interval:
             return interval - age
         return self.desk.ask(scheduler, key)
-
-
-async def in_parallel(items: Sequence[T], act: Callable[[T], Awaitable[None]], limit: int) -> None:
-    """``act`` on all items, ``limit`` at a time; after the first failure no further one is begun.
-
-    Raises:
-        ApiError: the first failure, after everything that was begun has ended; a refusal before any other.
-    """
-    waiting = list(reversed(items))
-    errors: list[ApiError] = []
-
-    async def work() -> None:
-        while waiting and not errors:
-            try:
-                await act(waiting.pop())
-            except ApiError as error:
-                errors.append(error)
-
-    await asyncio.gather(*(work() for _ in range(min(limit, len(items)))))
-    if errors:
-        raise next((error for error in errors if isinstance(error, Refused)), errors[0])
 
 
 def as_retry(error: ApiError) -> ApiError:

@@ -10,7 +10,7 @@ from dask_operator.observed.objects import group_view
 from dask_operator.plan.leftovers import Leftover, goes_with_cluster, leftovers
 from dask_operator.plan.overdue import overdue
 from dask_operator.plan.world import sooner
-from dask_operator.reconcile.context import Context, in_parallel
+from dask_operator.reconcile.context import Context, names_of
 from dask_operator.store import Key
 
 logger = logging.getLogger(__name__)
@@ -26,9 +26,6 @@ ROOM_SECONDS = 20.0
 
 SPARED_SECONDS = 10.0
 """For how long nobody asks again whether a group was left behind on purpose."""
-
-SIDE_BY_SIDE = 16
-"""Pods of one gone cluster that are deleted at one time."""
 
 
 async def clear_away(context: Context, key: Key, living: str) -> float | None:
@@ -85,7 +82,8 @@ async def _delete(context: Context, key: Key, leftover: Leftover) -> None:
         context.spared[leftover] = context.clock()
         return
     pods = [pod for pod in context.store.pods_of(key.namespace, key.name) if leftover.has(pod)]
-    await in_parallel(pods, lambda pod: context.delete("Pod", pod), SIDE_BY_SIDE)
+    logger.info("deleting %d Pods of the gone %s: %s", len(pods), key, names_of(pods))
+    await context.lanes.side_by_side((key.namespace, key.name), pods, lambda pod: context.delete("Pod", pod))
 
 
 async def _group(context: Context, namespace: str, leftover: Leftover) -> GroupView | None:
@@ -99,5 +97,6 @@ async def _force(context: Context, pods: list[PodView]) -> float | None:
     """Delete those by force that no kubelet ends."""
     late, later = overdue(pods, context.wall())
     for act in late:
+        logger.info("deleting %s %s by force: %s", act.kind, act.view.name, act.why)
         await context.delete("Pod", act.view, at_once=True)
     return later

@@ -1,5 +1,6 @@
 """One pass over a worker group."""
 
+import logging
 from collections import Counter
 from dataclasses import replace
 
@@ -15,12 +16,15 @@ from dask_operator.plan.drains import drains_in_status
 from dask_operator.plan.group import belongs, is_foreign, plan_group
 from dask_operator.plan.world import GroupObserved, GroupPlan, Removal, blocked_before, sooner
 from dask_operator.reconcile.asking import stuck, with_logs
-from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry, in_parallel, names_of
+from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry, names_of
 from dask_operator.reconcile.gone import makes_room
+from dask_operator.reconcile.lanes import Home
 from dask_operator.reconcile.living import is_living
 from dask_operator.status import group_status, waiting_status
 from dask_operator.status.conditions import connecting_for, lonely
 from dask_operator.store import Key
+
+logger = logging.getLogger(__name__)
 
 RETIRE_SECONDS = 60.0
 """The least time that a scheduler gets to move the results of retired workers."""
@@ -135,15 +139,21 @@ def _tell(context: Context, seen: GroupObserved, plan: GroupPlan) -> None:
     _tell_blocked(context, seen, plan)
 
 
+def _home(group: GroupView) -> Home:
+    return (group.namespace, group.spec.cluster)
+
+
 async def _relabel(context: Context, seen: GroupObserved, plan: GroupPlan) -> None:
     """Patch labels and annotations of living Pods that the user has edited."""
     handed = worker_metadata(seen.group)
+    if plan.relabel:
+        logger.info("labels and annotations of %d workers: %s", len(plan.relabel), names_of(plan.relabel))
 
     async def patch(pod: PodView) -> None:
         body = {"metadata": {"uid": pod.uid, **(handed.patch(pod.handed_down) or {})}}
         context.intake.saw("Pod", await context.kube.patch("Pod", pod.namespace, pod.name, body))
 
-    await in_parallel(plan.relabel, patch, context.settings.pod_creates)
+    await context.lanes.side_by_side(_home(seen.group), plan.relabel, patch)
 
 
 def _tell_blocked(context: Context, seen: GroupObserved, plan: GroupPlan) -> None:
@@ -158,8 +168,10 @@ def _tell_blocked(context: Context, seen: GroupObserved, plan: GroupPlan) -> Non
 async def _remove(context: Context, seen: GroupObserved, plan: GroupPlan) -> None:
     async def remove(removal: Removal) -> None:
         await context.delete("Pod", removal.pod)
+        if removal.outcome is not None:
+            context.left(removal.outcome.value)
 
-    await in_parallel(plan.remove, remove, context.settings.pod_creates)
+    await context.lanes.side_by_side(_home(seen.group), plan.remove, remove)
     for why, many in Counter(removal.why for removal in plan.remove).items():
         removed = [removal.pod for removal in plan.remove if removal.why == why]
         lost = sum(removal.lost_results for removal in plan.remove if removal.why == why)
@@ -180,7 +192,7 @@ async def _create(
         await _create_worker(context, cluster, seen, index)
 
     try:
-        await in_parallel(plan.create, create, context.settings.pod_creates)
+        await context.lanes.side_by_side(_home(seen.group), plan.create, create)
     except Refused as error:
         generations = (seen.group.generation, cluster.generation)
         context.refuse(key, seen.group, generations, Reason.POD_REFUSED, error)

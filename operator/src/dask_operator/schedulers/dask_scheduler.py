@@ -15,14 +15,17 @@ ANSWER_SECONDS = 10.0
 FIRE_AND_FORGET = 1
 """Every scheduler has this many clients of its own."""
 
-CONNECTIONS = 100
 CONNECTIONS_PER_SCHEDULER = 4
 
 
 class DaskSchedulers:
-    """HTTP calls to schedulers, by the address of their Pods."""
+    """HTTP calls to schedulers, by the address of their Pods, on so many ``connections`` at a time.
 
-    def __init__(self) -> None:
+    A request to retire workers, which takes as long as their results do to move, has one of its own.
+    """
+
+    def __init__(self, connections: int) -> None:
+        self._connections = connections
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     async def close(self) -> None:
@@ -100,7 +103,7 @@ class DaskSchedulers:
     def _open(self, patient: bool) -> aiohttp.ClientSession:
         """The session for quick questions, or for ``patient`` requests, which may hold a connection for minutes."""
         if patient not in self._sessions:
-            limit, per_host = (0, 0) if patient else (CONNECTIONS, CONNECTIONS_PER_SCHEDULER)
+            limit, per_host = (0, 0) if patient else (self._connections, CONNECTIONS_PER_SCHEDULER)
             connector = aiohttp.TCPConnector(limit=limit, limit_per_host=per_host)
             self._sessions[patient] = aiohttp.ClientSession(connector=connector)
         return self._sessions[patient]

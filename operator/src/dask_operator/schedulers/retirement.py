@@ -50,7 +50,7 @@ class SchedulerDesk:
         schedulers: makes the calls.
         wake: puts a key back on the queue.
         clock: monotonic seconds.
-        retired: told of every request to retire that has ended: how many workers, and why there was no answer.
+        asked: told of every request to retire that has ended: why there was no answer, if there was none.
     """
 
     def __init__(
@@ -58,9 +58,9 @@ class SchedulerDesk:
         schedulers: DaskSchedulers,
         wake: Callable[[Key], None],
         clock: Callable[[], float],
-        retired: Callable[[int, str], None] = lambda _workers, _problem: None,
+        asked: Callable[[str], None] = lambda _problem: None,
     ) -> None:
-        self._retired = retired
+        self._asked = asked
         self._schedulers = schedulers
         self._wake = wake
         self._clock = clock
@@ -179,7 +179,7 @@ class SchedulerDesk:
         except SchedulerUnreachable as error:
             failure = str(error)
             logger.warning("retiring %d workers of %s: %s", len(addresses), scheduler.name, error)
-        self._retired(len(addresses), failure)
+        self._asked(failure)
         now = self._clock()
         for uid in homes:
             if self._retiring.get(uid) == scheduler_life(scheduler):
