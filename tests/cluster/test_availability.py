@@ -19,9 +19,9 @@ from tests.support.operator_process import (
     DEPLOYMENT,
     NAMESPACE,
     OperatorProcess,
-    lease_holder,
     operator_pods,
     operator_processes,
+    wait_rolled_out,
 )
 from tests.support.outage import (
     Outage,
@@ -68,11 +68,6 @@ def _operator_pods() -> dict[str, int]:
         pod["metadata"]["name"]: sum(c["restartCount"] for c in pod["status"].get("containerStatuses", []))
         for pod in operator_pods()
     }
-
-
-def _leading_pod() -> str:
-    """Who holds the Lease, by the name of its Pod."""
-    return (lease_holder() or "").partition("_")[0]
 
 
 def _reconciles_within(namespace: str, name: str, seconds: float) -> None:
@@ -222,8 +217,7 @@ def test_handovers_while_clusters_grow_and_shrink_change_only_how_long_it_takes(
 def test_two_replicas_become_ready_and_one_of_them_leads() -> None:
     kubectl("scale", "deployment", DEPLOYMENT, "-n", NAMESPACE, "--replicas=2")
     try:
-        kubectl("rollout", "status", f"deployment/{DEPLOYMENT}", "-n", NAMESPACE, "--timeout=90s")
-        eventually("one of them to lead", lambda: _leading_pod() in _operator_pods(), 5)
+        wait_rolled_out()
         assert len(_operator_pods()) == 2
     finally:
         kubectl("scale", "deployment", DEPLOYMENT, "-n", NAMESPACE, "--replicas=1")

@@ -18,6 +18,7 @@ from tests.support.dask import (
     workers,
 )
 from tests.support.kubectl import Tree, apply, eventually, get, kubectl
+from tests.support.operator_process import wait_rolled_out
 from tests.support.tally import Tally, note_run, start_tally
 
 FAKE = {"spec": fake_worker_pods(), "drainTimeoutSeconds": 0}
@@ -189,7 +190,7 @@ def test_a_changed_default_of_the_install_rolls_nothing(namespace: str) -> None:
     deployment = ("-n", "dask-operator", "deployment/dask-operator")
     try:
         kubectl("set", "env", *deployment, "DASK_OPERATOR_DEFAULT_IMAGE=localhost/another:dev")
-        kubectl("rollout", "status", *deployment, "--timeout=60s")
+        wait_rolled_out()
         apply(namespace, dask_cluster("fresh", 0, scheduler={"spec": fake_worker_pods()}))
         eventually(
             "the new default to be in force",
@@ -200,7 +201,7 @@ def test_a_changed_default_of_the_install_rolls_nothing(namespace: str) -> None:
         eventually("a third worker", lambda: len(workers(namespace, "calm-default")) == 3, 30)
     finally:
         kubectl("set", "env", *deployment, "DASK_OPERATOR_DEFAULT_IMAGE=localhost/dask:dev")
-        kubectl("rollout", "status", *deployment, "--timeout=60s")
+        wait_rolled_out()
     pods = workers(namespace, "calm-default", alive=False)
     assert before < {pod["metadata"]["uid"] for pod in pods}
     assert {pod["spec"]["containers"][0]["image"] for pod in pods} == {"localhost/dask:dev"}

@@ -20,6 +20,7 @@ from tests.support.dask import (
 )
 from tests.support.jobs import dask_job
 from tests.support.kubectl import Tree, apply, eventually, get, kubectl, list_objects
+from tests.support.operator_process import wait_rolled_out
 
 from .test_crds import FULL_CLUSTER
 
@@ -243,7 +244,7 @@ def test_what_happens_again_under_another_operator_is_counted_in_its_event(names
     eventually("the Event", lambda: told() == [1], 20)
     deployment = ("deployment/dask-operator", "-n", "dask-operator")
     kubectl("rollout", "restart", *deployment)
-    kubectl("rollout", "status", *deployment)
+    wait_rolled_out()
     eventually("the Event to be counted", lambda: told() == [2], 30)
 
 

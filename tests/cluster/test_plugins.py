@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.dask import dask_cluster, fake_worker_pods
-from tests.support.kubectl import ROOT, apply, eventually, get, kubectl, list_objects
-from tests.support.operator_process import DEPLOYMENT, NAMESPACE
+from tests.support.kubectl import ROOT, apply, eventually, get, kubectl
+from tests.support.operator_process import DEPLOYMENT, NAMESPACE, leading_pod, wait_rolled_out
 
 from .test_crds import CHART, ok, run
 
@@ -23,9 +23,9 @@ def with_plugin() -> Iterator[str]:
     image = "localhost/dask-operator-with-plugin:dev"
     subprocess.run(["make", "--silent", "plugin-image"], cwd=ROOT, check=True, timeout=300)
     ok(run("helm", "upgrade", DEPLOYMENT, str(CHART), *RELEASE, f"--values={VALUES}"))
-    pods = list_objects(NAMESPACE, "pods", "app.kubernetes.io/component=operator")
-    # The one before may take a moment to end.
-    [pod] = [pod for pod in pods if pod["spec"]["containers"][0]["image"] == image]
+    wait_rolled_out()
+    pod = leading_pod() or {}
+    assert pod["spec"]["containers"][0]["image"] == image
     yield pod["metadata"]["name"]
     ok(run("helm", "rollback", DEPLOYMENT, "--namespace", NAMESPACE, "--wait", "--timeout=90s"))
 

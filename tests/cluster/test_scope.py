@@ -11,7 +11,7 @@ from dask_operator.scope.rights import CLAIM
 from tests.support.dask import dask_cluster, fake_worker_pods
 from tests.support.kubectl import apply, eventually, get, kubectl, list_objects
 from tests.support.namespaces import WATCHED
-from tests.support.operator_process import DEPLOYMENT, NAMESPACE
+from tests.support.operator_process import DEPLOYMENT, NAMESPACE, wait_rolled_out
 
 from .test_crds import CHART, ok, run
 
@@ -63,7 +63,7 @@ def test_an_operator_writes_itself_into_its_claims_before_it_works() -> None:
             "patch", "lease", CLAIM, "-n", namespace, "--type=merge", "-p", '{"spec": {"holderIdentity": ""}}'
         )
     kubectl("rollout", "restart", f"deployment/{DEPLOYMENT}", "-n", NAMESPACE)
-    kubectl("rollout", "status", f"deployment/{DEPLOYMENT}", "-n", NAMESPACE, "--timeout=90s")
+    wait_rolled_out()
     for namespace in claimed:
         claim = get(namespace, "lease", CLAIM) or {}
         assert claim["spec"]["holderIdentity"] == FIRST

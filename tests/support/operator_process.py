@@ -104,6 +104,26 @@ def lease_holder() -> str | None:
     return holder
 
 
+def leading_pod() -> Tree | None:
+    """The Pod of the Deployment that leads."""
+    holder = (lease_holder() or "").partition("_")[0]
+    return next((pod for pod in operator_pods() if pod["metadata"]["name"] == holder), None)
+
+
+def wait_rolled_out() -> None:
+    """Wait until the Deployment is as it was told to be, and a Pod leads that stays.
+
+    Kubernetes does not count a Pod that it has told to end, which may lead for a while yet.
+    """
+    kubectl("rollout", "status", f"deployment/{DEPLOYMENT}", "-n", NAMESPACE, "--timeout=90s")
+
+    def led() -> bool:
+        pod = leading_pod()
+        return pod is not None and "deletionTimestamp" not in pod["metadata"]
+
+    eventually("an operator to lead", led, 25)
+
+
 @contextmanager
 def operator_process(
     folder: Path, server: str = "", settings: Mapping[str, str] | None = None
@@ -128,7 +148,7 @@ def no_operator() -> Iterator[None]:
         yield
     finally:
         kubectl("scale", "deployment", DEPLOYMENT, "-n", NAMESPACE, "--replicas=1")
-        kubectl("rollout", "status", f"deployment/{DEPLOYMENT}", "-n", NAMESPACE, "--timeout=60s")
+        wait_rolled_out()
 
 
 @contextmanager
