@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -26,6 +27,10 @@ logger = logging.getLogger(__name__)
 
 CALL_SECONDS = 4.0
 """A call about the Lease that takes longer is given up: two of them fit before the fence closes."""
+
+
+AGAIN_SECONDS = 0.2
+"""Pause between two tries to hand the Lease over."""
 
 
 class LeadershipLost(Exception):
@@ -72,7 +77,8 @@ class Leadership:
     _steady_since: float | None = None
     _told: str = ""
     _busy: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _attempting: "asyncio.Future[bool] | None" = None
+    _unsure: bool = False
+    """Whether the last write was not answered well: it may have been carried out, and what is known may be old."""
 
     @property
     def leading(self) -> bool:
@@ -112,23 +118,30 @@ class Leadership:
         """Write no more, and let the next one begin at once."""
         async with self._busy:
             self.fence.shut()
-            if self._seen is None or self._seen.record.holder != self.me.name:
-                return
-            try:
-                async with asyncio.timeout(CALL_SECONDS):
-                    await self._give_up(self._seen.record)
-                logger.info("the Lease is handed over")
-            except (self.lease.failure, TimeoutError) as error:
-                logger.warning("the Lease could not be handed over, it has to expire: %s", error)
+            ours = self._seen is not None and self._seen.record.holder == self.me.name
+            if ours or self._unsure:
+                await self._hand_over()
 
-    async def _give_up(self, known: Record) -> None:
-        try:
-            await self.lease.patch(handed_over(known, _wall()))
-        except self.lease.conflict:
-            # Somebody's note, or a renewal of ours whose answer did not come: all that counts is whose it is now.
-            record = Record.parse(await self.lease.read())
-            if record.holder == self.me.name:
-                await self.lease.patch(handed_over(record, _wall()))
+    async def _hand_over(self) -> None:
+        """Try within the time of one call, as often as that allows: until the Lease expires nobody leads."""
+        problem: Exception = TimeoutError(f"no answer within {CALL_SECONDS:.0f} s")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CALL_SECONDS):
+                while not isinstance(problem, self.lease.missing):
+                    try:
+                        return await self._give_up()
+                    except self.lease.failure as error:
+                        problem = error
+                    await asyncio.sleep(AGAIN_SECONDS)
+        logger.warning("the Lease could not be handed over, it has to expire: %s", problem)
+
+    async def _give_up(self) -> None:
+        """Hand the Lease over if it is ours. It is looked at anew where the last write may have been carried out."""
+        seen = await self._look() if self._unsure or self._seen is None else self._seen
+        if seen.record.holder == self.me.name:
+            self._unsure = True
+            await self.lease.patch(handed_over(seen.record, _wall()))
+            logger.info("the Lease is handed over")
 
     async def _attempt(self, call: Callable[[], Awaitable[bool]]) -> bool:
         """One call's outcome; False where the API server did not do it.
@@ -136,8 +149,9 @@ class Leadership:
         Who is cancelled meanwhile leaves the call to its end, which a release waits for: cut off, it might have renewed
         the Lease, or still do so, and what is known of it would be wrong.
         """
-        self._attempting = asyncio.ensure_future(self._tried_once(call))
-        return await asyncio.shield(self._attempting)
+        attempt = asyncio.ensure_future(self._tried_once(call))
+        attempt.add_done_callback(_retrieved)
+        return await asyncio.shield(attempt)
 
     async def _tried_once(self, call: Callable[[], Awaitable[bool]]) -> bool:
         self._tried = self.clock()
@@ -177,7 +191,7 @@ class Leadership:
 
     async def _look(self) -> Sighting:
         record = Record.parse(await self.lease.read())
-        before = self._seen
+        before, self._unsure = self._seen, False
         self._seen = sight(before, record, self.clock())
         if before is None or before.record.holder != record.holder:
             logger.info("the Lease %s is held by %s", self.lease, record.holder or "nobody")
@@ -186,14 +200,21 @@ class Leadership:
     async def _write(self) -> bool:
         """Take or renew; False if somebody has written it meanwhile. The fence opens from before the call."""
         assert self._seen is not None
-        sent = self.clock()
+        sent, self._unsure = self.clock(), True
         try:
             answer = await self.lease.patch(held_by(self.me, self._seen.record, _wall(), self.notes()))
         except self.lease.conflict:
             return False
+        self._unsure = False
         self._seen = Sighting(Record.parse(answer), sent, sent)
         self.fence.open_until(sent + RENEW_SECONDS)
         return True
+
+
+def _retrieved(attempt: "asyncio.Future[bool]") -> None:
+    """What an attempt raised of which nobody waits any more is of no concern."""
+    if not attempt.cancelled():
+        attempt.exception()
 
 
 def _wall() -> str:

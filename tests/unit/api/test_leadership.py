@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from dask_operator_api import leadership
 from dask_operator_api.election import LEASE_SECONDS, RENEW_SECONDS, Identity
 from dask_operator_api.fence import Fence
 from dask_operator_api.leadership import Leadership, LeadershipLost, Lease
@@ -35,6 +36,8 @@ class Api:
     slow: asyncio.Event | None = None
     """A write is carried out at once, and answered when this is set."""
     carried_out: asyncio.Event = field(default_factory=asyncio.Event)
+    failures: list[str] = field(default_factory=list)
+    """Of the next writes: ``lost`` is carried out and fails, ``refused`` is not carried out."""
     bodies: list[dict[str, Any]] = field(default_factory=list)
 
     async def read(self) -> dict[str, Any]:
@@ -47,11 +50,16 @@ class Api:
 
     async def patch(self, body: dict[str, Any]) -> dict[str, Any]:
         held = await self.read()
+        failure = self.failures.pop(0) if self.failures else ""
+        if failure == "refused":
+            raise Failure("too many requests")
         if body["metadata"]["resourceVersion"] != held["metadata"]["resourceVersion"]:
             raise Conflict("it has changed")
         self.bodies.append(body)
         self.version += 1
         self.holder = body["spec"]["holderIdentity"]
+        if failure == "lost":
+            raise Failure("the answer was lost")
         if self.slow is not None:
             self.carried_out.set()
             await self.slow.wait()
@@ -167,6 +175,46 @@ async def test_who_is_told_to_stop_while_a_write_is_under_way_waits_for_it_and_h
     world.api.slow.set()
     await releasing
     assert world.api.holder == ""
+
+
+async def test_a_lease_that_was_taken_without_an_answer_is_handed_over() -> None:
+    world = World()
+    world.api.failures = ["lost"]
+    mine = world.process()
+    assert not await take(mine)
+    assert world.api.holder == mine.me.name
+    await mine.release()
+    assert world.api.holder == ""
+
+
+@pytest.mark.parametrize("failures", [["refused"], ["lost"], ["refused", "lost", "refused"]])
+async def test_a_hand_over_that_fails_is_tried_again(failures: list[str]) -> None:
+    world = World()
+    mine = world.process()
+    await take(mine)
+    world.api.failures = failures
+    await mine.release()
+    assert world.api.holder == ""
+    world.api.holder = "the next one"
+    await mine.release()
+    assert world.api.holder == "the next one"
+
+
+@pytest.mark.parametrize("under_way", ["a renewal", "the hand-over"])
+async def test_an_api_server_that_does_not_answer_holds_nobody_up_for_ever(
+    under_way: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World()
+    mine = world.process()
+    await take(mine)
+    monkeypatch.setattr(leadership, "CALL_SECONDS", 0.05)
+    world.api.slow = asyncio.Event()
+    async with asyncio.timeout(5):
+        if under_way == "a renewal":
+            assert not await renew(mine)
+        await mine.release()
+    assert not mine.leading
+    assert "has to expire: no answer" in caplog.text
 
 
 async def test_a_lease_that_has_somebody_elses_note_is_handed_over_all_the_same() -> None:

@@ -120,6 +120,8 @@ class FakeKube:
         held = self.objects.get((kind, name))
         if held is None:
             raise NotFound(name)
+        if section(body, "metadata").get("uid", held["metadata"]["uid"]) != held["metadata"]["uid"]:
+            raise Conflict("the uid is another one's")
         changed = copy.deepcopy(held)
         changed["status"] = {**section(held, "status"), **copy.deepcopy(section(body, "status"))}
         self._world.note(changed)

@@ -1,9 +1,10 @@
 """How a cluster begins: with its scheduler's Pod, before the first status."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from dask_operator.errors import Refused, TryAgain, Uncertain
+from dask_operator.errors import ApiError, Refused, TryAgain, Uncertain
 from dask_operator.reconcile import reconcile
 from dask_operator.store import Key
 from dask_operator_api import labels
@@ -118,3 +119,24 @@ async def test_a_refusal_is_in_the_status_after_one_more_pass() -> None:
     ready = items(world.status(), "conditions")[0]
     assert (ready["reason"], world.status()["phase"]) == ("PodRefused", "Error")
     assert "not on my watch" in ready["message"]
+
+
+@pytest.mark.parametrize("successor", ["nobody", "another of its name"])
+async def test_for_a_cluster_whose_end_no_watch_has_told_one_pod_is_made_at_most(successor: str) -> None:
+    world = New()
+    world.start()
+    body = world.kube.objects.pop(("DaskCluster", "c"))
+    if successor != "nobody":
+        world.kube.put("DaskCluster", {**body, "metadata": {**body["metadata"], "uid": "another"}})
+    made = 0
+    for _ in range(6):
+        again: float | None = None
+        with suppress(ApiError):
+            again = await world.once()
+        if again != 0.0 and ("Pod", "c-scheduler") in world.kube.objects:
+            made += 1
+            world.kube.drop("Pod", "c-scheduler")  # garbage collection
+            world.intake.gone("Pod", "ns", "c-scheduler", "uid-of-Pod", 10**6 + made)
+            world.store.pods._gone.clear()  # the simulation gives the same uid again
+    assert made <= 1
+    assert world.store.cluster("ns", "c") is None

@@ -5,17 +5,17 @@ from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest, section
 
 from dask_operator import passes
-from dask_operator.errors import ApiError, NotFound
+from dask_operator.errors import ApiError
 from dask_operator.observed import ClusterView
 from dask_operator.plan.cluster import ClusterPlan, plan_cluster
 from dask_operator.plan.cluster_world import ClusterObserved, Create
 from dask_operator.plan.world import sooner
 from dask_operator.reconcile.acts import carry_out
 from dask_operator.reconcile.asking import last_lines, stuck
-from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry, names_of
+from dask_operator.reconcile.context import GONE_SECONDS, Context, names_of
 from dask_operator.reconcile.gone import clear_away
 from dask_operator.reconcile.legacy import leave_alone
-from dask_operator.reconcile.living import is_living
+from dask_operator.reconcile.living import after, is_living
 from dask_operator.reconcile.pulse import next_look
 from dask_operator.reconcile.refusals import Waiting
 from dask_operator.reconcile.unserved import tell_unserved
@@ -45,10 +45,8 @@ async def reconcile_cluster(context: Context, key: Key) -> float | None:
         if legacy is not None:
             return sooner(later, look, legacy)
         return sooner(later, look, await _pass(context, key, _observe(context, cluster)))
-    except NotFound:
-        return GONE_SECONDS
     except ApiError as error:
-        raise as_retry(error) from error
+        return await after(error, context, Kind.CLUSTER, cluster)
 
 
 def _observe(context: Context, cluster: ClusterView) -> ClusterObserved:

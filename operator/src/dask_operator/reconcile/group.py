@@ -16,10 +16,10 @@ from dask_operator.plan.drains import drains_in_status
 from dask_operator.plan.group import belongs, is_foreign, plan_group
 from dask_operator.plan.world import GroupObserved, GroupPlan, Removal, blocked_before, sooner
 from dask_operator.reconcile.asking import stuck, with_logs
-from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry, names_of
+from dask_operator.reconcile.context import GONE_SECONDS, Context, names_of
 from dask_operator.reconcile.gone import makes_room
 from dask_operator.reconcile.lanes import Home
-from dask_operator.reconcile.living import is_living
+from dask_operator.reconcile.living import after, is_living
 from dask_operator.status import group_status, waiting_status
 from dask_operator.status.conditions import connecting_for, lonely
 from dask_operator.store import Key
@@ -58,10 +58,8 @@ async def reconcile_group(context: Context, key: Key) -> float | None:
         return None
     try:
         return await _pass(context, key, group, cluster)
-    except NotFound:
-        return GONE_SECONDS
     except ApiError as error:
-        raise as_retry(error) from error
+        return await after(error, context, Kind.WORKER_GROUP, group)
 
 
 async def _wait(context: Context, key: Key, group: GroupView, reason: Reason, message: str) -> float | None:

@@ -1,12 +1,12 @@
-"""Whether the owner of what is to be created is still there."""
+"""Whether the object that a pass is about is still there."""
 
 import sys
 
 from dask_operator_api.kinds import Kind
 
-from dask_operator.errors import NotFound
+from dask_operator.errors import ApiError, Conflict, NotFound
 from dask_operator.observed import ClusterView, GroupView
-from dask_operator.reconcile.context import Context
+from dask_operator.reconcile.context import GONE_SECONDS, Context, as_retry
 
 FOR_EVER = sys.maxsize
 """As a resourceVersion: later than any news of an object that is gone."""
@@ -26,3 +26,22 @@ async def is_living(context: Context, kind: Kind, owner: ClusterView | GroupView
         return False
     context.intake.saw(kind.value, body)
     return not body["metadata"].get("deletionTimestamp")
+
+
+async def after(
+    error: ApiError, context: Context, kind: Kind, owner: ClusterView | GroupView | None
+) -> float:
+    """Seconds until another look, where a pass ended in ``error`` because something was gone.
+
+    That may be the object itself, or there is another one of its name, and no watch has told: then that is remembered,
+    or every look would begin anew for it.
+
+    Raises:
+        ApiError: the error means something else.
+    """
+    if not isinstance(error, (NotFound, Conflict)):
+        raise as_retry(error) from error
+    lives = owner is None or await is_living(context, kind, owner)
+    if lives and isinstance(error, Conflict):
+        raise as_retry(error) from error
+    return GONE_SECONDS
