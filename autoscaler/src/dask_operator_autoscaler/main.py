@@ -1,7 +1,6 @@
 """The autoscaler's process: puts the parts together and runs them until one ends or it is told to stop."""
 
 import asyncio
-import json
 import logging
 import random
 import secrets
@@ -11,6 +10,7 @@ import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from dask_operator_api import logs
 from dask_operator_api.election import Identity
 from dask_operator_api.environment import SettingsError
 from dask_operator_api.fence import Fence, boot_seconds
@@ -32,22 +32,6 @@ logger = logging.getLogger("dask_operator_autoscaler")
 STOP_SECONDS = 10.0
 
 ASIDE_CONNECTIONS = 2
-
-
-class JsonFormatter(logging.Formatter):
-    """One JSON object a line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The record as JSON."""
-        line = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line)
 
 
 @dataclass
@@ -148,21 +132,13 @@ async def _until_told(parts: Parts) -> None:
             raise RuntimeError(f"{task.get_name()} has ended") from error
 
 
-def set_up_logging(settings: Settings) -> None:
-    """Log to standard error, a line a record."""
-    handler = logging.StreamHandler(sys.stderr)
-    plain = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    handler.setFormatter(JsonFormatter() if settings.log_format == "json" else plain)
-    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
-
-
 def main() -> None:
     """Entry point of the container. Exit code 1: a setting is wrong, the autoscaler broke, or another one leads."""
     try:
         settings = Settings.from_environment()
     except SettingsError as error:
         sys.exit(f"dask-operator-autoscaler: {error}")
-    set_up_logging(settings)
+    logs.set_up(settings.log_level, settings.log_format)
     try:
         asyncio.run(run(settings))
     except LeadershipLost as error:

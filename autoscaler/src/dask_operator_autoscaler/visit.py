@@ -4,8 +4,10 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from dask_operator_api import passes
 from dask_operator_api.autoscaling import DEFAULT_INTERVAL_SECONDS
 from dask_operator_api.conditions import Reason
+from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest
 
 from dask_operator_autoscaler import status as telling
@@ -96,7 +98,7 @@ class Visitor:
         chosen = [replace(target, group=self._as_scaled(target)) for target in chosen]
         answers, silence = await self._ask(home, cluster, chosen, groups)
         standing = [after for before in chosen if (after := self._as_it_stands(before)) is not None]
-        pauses = [await self._decide(target, groups, answers, silence) for target in standing]
+        pauses = [await self._decided(target, groups, answers, silence) for target in standing]
         pause = min(pauses, default=AGAIN_SECONDS)
         return max(pause, self._pause(home, pause))
 
@@ -146,6 +148,14 @@ class Visitor:
             start_seconds=memory.start_seconds or 0.0,
             head_start=memory.head_start(self._wall(), coming),
         )
+
+    async def _decided(
+        self, target: Target, groups: Sequence[Group], answers: Answers | None, silence: Silence | None
+    ) -> float:
+        """Decide for one autoscaler, and do it; gives the seconds until the next decision."""
+        with passes.over(_title(target.scaler)):
+            passes.found(target.scaler.generation)
+            return await self._decide(target, groups, answers, silence)
 
     async def _decide(
         self, target: Target, groups: Sequence[Group], answers: Answers | None, silence: Silence | None
@@ -240,6 +250,11 @@ class Visitor:
         return self._kept[scaler.uid]
 
     async def _refuse(self, refusal: Refusal) -> None:
+        with passes.over(_title(refusal.scaler)):
+            passes.found(refusal.scaler.generation)
+            await self._say_why_not(refusal)
+
+    async def _say_why_not(self, refusal: Refusal) -> None:
         self._metrics.decided(refusal.reason.value)
         conditions = telling.unable(refusal.reason, refusal.message)
         if refusal.reason is Reason.SUSPENDED:
@@ -260,17 +275,21 @@ class Visitor:
         except (NotFound, Conflict):
             return  # it is gone, or another one by now
         except ApiError as error:
-            logger.warning("%s/%s: status not written: %s", scaler.namespace, scaler.name, error)
+            logger.warning("status not written: %s", error)
             return
         kept.written, kept.stored, kept.stored_at = told, kept.memory, now
 
     async def _tell(self, scaler: Autoscaler, reason: str, message: str, warning: bool = False) -> None:
-        logger.info("%s/%s: %s: %s", scaler.namespace, scaler.name, reason, message)
+        logger.info("%s: %s", reason, message)
         body = event(scaler, reason, message, self._wall(), self._identity, warning)
         try:
             await self._kube.tell(scaler.namespace, body)
         except ApiError as error:
-            logger.warning("%s/%s: Event not written: %s", scaler.namespace, scaler.name, error)
+            logger.warning("Event not written: %s", error)
+
+
+def _title(scaler: Autoscaler) -> str:
+    return f"{Kind.AUTOSCALER} {scaler.namespace}/{scaler.name}"
 
 
 def _is_older(group: Group, other: Group) -> bool:

@@ -5,7 +5,7 @@ import logging
 import signal
 from contextlib import suppress
 
-from dask_operator import __version__, health
+from dask_operator import __version__, health, logs
 from dask_operator.assembly import Parts, assemble
 from dask_operator.errors import ApiError, NotFound
 from dask_operator.scope import definitions
@@ -35,7 +35,8 @@ async def run(settings: Settings) -> None:
         LeadershipLost: another operator leads: the process must end at once.
         WatchesHang: the same, for another reason.
     """
-    plugins.load(settings.plugins_must_load, settings.plugins_unlabelled)
+    if plugins.load(settings.plugins_must_load, settings.plugins_unlabelled):
+        logs.let_plugins_speak()
     parts = await assemble(settings)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,52 +1,27 @@
-"""How the operator logs: to standard error, a line a record."""
+"""What the operator logs of kopf: what plugins say and what goes wrong, without its own talk."""
 
-import json
 import logging
-import sys
 import time
 
-from dask_operator import passes
+from dask_operator_api import logs
+
 from dask_operator.settings import Settings
 
 REPEAT_SECONDS = 60.0
 RETRYING = "Request attempt"
 
+OF_HANDLERS = "kopf.objects"
+"""The logger that kopf hands to every handler, and itself logs to how they fared."""
 
-class JsonFormatter(logging.Formatter):
-    """One JSON object a line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The record as JSON."""
-        line: dict[str, object] = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        one = passes.current()
-        if one is not None:
-            line |= {"object": one.object, "generation": one.generation, "seconds": round(one.seconds, 4)}
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line)
-
-
-class PlainFormatter(logging.Formatter):
-    """A line for people, with the object that it is about in front of the message."""
-
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(about)s%(message)s")
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The record as text."""
-        one = passes.current()
-        generation = f" generation {one.generation}" if one and one.generation is not None else ""
-        record.about = f"[{one.object}{generation}, {one.seconds:.3f} s] " if one is not None else ""
-        return super().format(record)
+OUR_HANDLERS = "saw-"
+"""What the names of the operator's own handlers begin with: of these kopf would say each time that they succeeded."""
 
 
 class QuietKopf(logging.Filter):
-    """Lets one line about failing requests of kopf through a minute: there is one for every try of every watch."""
+    """Leaves out of kopf's lines what nobody needs, and says of the others which object they are about.
+
+    There is one line for every try of every watch: one a minute is let through.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,9 +31,12 @@ class QuietKopf(logging.Filter):
         """Whether the record is logged."""
         if not record.name.startswith("kopf"):
             return True
+        about = getattr(record, "k8s_ref", None)
+        if about is not None:
+            setattr(record, logs.OBJECT, _name(about))
         text = record.getMessage()
-        if text.startswith("OS signals are ignored"):  # on purpose: they are the operator's
-            return False
+        if text.startswith(("OS signals are ignored", f"Handler '{OUR_HANDLERS}")):
+            return record.levelno > logging.WARNING  # the signals are the operator's, on purpose
         if not text.startswith(RETRYING):
             return True
         now = time.monotonic()
@@ -68,11 +46,19 @@ class QuietKopf(logging.Filter):
         return True
 
 
+def _name(about: dict[str, str]) -> str:
+    """What kopf calls an object, as the operator does."""
+    space = f"{about.get('namespace')}/" if about.get("namespace") else ""
+    return f"{about.get('kind')} {space}{about.get('name')}"
+
+
 def set_up(settings: Settings) -> None:
     """Log to standard error, in the form and from the level that the settings say."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter() if settings.log_format == "json" else PlainFormatter())
-    handler.addFilter(QuietKopf())
-    level = settings.log_level.upper()
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    logging.getLogger("kopf").setLevel(max(logging.getLevelName(level), logging.WARNING))
+    logs.set_up(settings.log_level, settings.log_format, QuietKopf())
+    level = max(logging.getLogger().level, logging.WARNING)
+    logging.getLogger("kopf").setLevel(level)
+
+
+def let_plugins_speak() -> None:
+    """Log what handlers say, from the same level as everything else."""
+    logging.getLogger(OF_HANDLERS).setLevel(logging.getLogger().level)

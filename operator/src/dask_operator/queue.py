@@ -7,7 +7,8 @@ import random
 from collections.abc import Awaitable, Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 
-from dask_operator import passes
+from dask_operator_api import passes
+
 from dask_operator.errors import TryAgain
 from dask_operator.places import Places
 from dask_operator.rests import Rests

@@ -1,9 +1,12 @@
 """One visit: who is scaled, what is written, what is told."""
 
+import json
+import logging
 from typing import Any
 
 import pytest
 from dask_operator_api.kinds import Kind
+from dask_operator_api.logs import JsonFormatter
 from dask_operator_autoscaler.errors import Conflict, Refused
 from dask_operator_autoscaler.scheduler import Lane
 
@@ -23,6 +26,22 @@ async def test_waiting_tasks_wake_the_group_and_an_event_says_so() -> None:
     assert world.kube.condition("AbleToScale") == ("True", "ReadyForNewScale")
     assert world.kube.condition("ScalingActive") == ("True", "SchedulerAnswers")
     assert world.kube.condition("ScalingLimited") == ("False", "DesiredWithinRange")
+
+
+async def test_a_decision_is_logged_with_its_autoscaler_its_generation_and_how_long_it_took(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    lines: list[dict[str, Any]] = []
+    caplog.handler.setFormatter(JsonFormatter())
+    caplog.handler.emit = lambda record: lines.append(json.loads(caplog.handler.format(record)))  # type: ignore[method-assign]
+    world = World()
+    world.work(4)
+    with caplog.at_level(logging.INFO):
+        await world.visit()
+    [line] = [line for line in lines if "SuccessfulRescale" in line["message"]]
+    assert line["object"] == "DaskAutoscaler ns/c"
+    assert line["generation"] == world.kube.objects[Kind.AUTOSCALER, "c"]["metadata"]["generation"]
+    assert line["seconds"] >= 0
 
 
 async def test_a_cluster_that_does_nothing_is_written_about_once() -> None:

@@ -1,10 +1,9 @@
 """One pass over a cluster."""
 
-from dask_operator_api import labels, names
+from dask_operator_api import labels, names, passes
 from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest, section
 
-from dask_operator import passes
 from dask_operator.errors import ApiError
 from dask_operator.observed import ClusterView
 from dask_operator.plan.cluster import ClusterPlan, plan_cluster

@@ -4,11 +4,11 @@ import logging
 from collections import Counter
 from dataclasses import replace
 
+from dask_operator_api import passes
 from dask_operator_api.conditions import ConditionType, Reason
 from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import items
 
-from dask_operator import passes
 from dask_operator.desired import image_in_force, worker_digest, worker_metadata, worker_pod
 from dask_operator.errors import ApiError, Conflict, NotFound, Refused, TryAgain, Uncertain
 from dask_operator.observed import ClusterView, GroupView, PodView

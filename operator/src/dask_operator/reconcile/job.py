@@ -3,11 +3,10 @@
 import asyncio
 from dataclasses import replace
 
-from dask_operator_api import labels, names
+from dask_operator_api import labels, names, passes
 from dask_operator_api.conditions import Reason
 from dask_operator_api.manifests import Manifest
 
-from dask_operator import passes
 from dask_operator.errors import ApiError, NotFound
 from dask_operator.intake import is_watched
 from dask_operator.observed import JobView, PodView

@@ -4,12 +4,15 @@ import json
 import logging
 
 import pytest
-from dask_operator import passes
-from dask_operator.logs import JsonFormatter, PlainFormatter
+from dask_operator_api import passes
+from dask_operator_api.logs import OBJECT, JsonFormatter, PlainFormatter
 
 
-def line(formatter: logging.Formatter) -> str:
-    return formatter.format(logging.LogRecord("part", logging.INFO, "", 0, "created %d workers", (3,), None))
+def line(formatter: logging.Formatter, about: str = "") -> str:
+    record = logging.LogRecord("part", logging.INFO, "", 0, "created %d workers", (3,), None)
+    if about:
+        setattr(record, OBJECT, about)
+    return formatter.format(record)
 
 
 def test_a_line_of_a_pass_has_object_generation_and_duration() -> None:
@@ -31,3 +34,9 @@ def test_a_line_of_a_pass_has_object_generation_and_duration() -> None:
 def test_a_line_of_no_pass_has_none_of_them() -> None:
     assert "object" not in json.loads(line(JsonFormatter()))
     assert line(PlainFormatter()).endswith("part: created 3 workers")
+
+
+def test_a_line_of_no_pass_may_name_its_object_itself() -> None:
+    told = json.loads(line(JsonFormatter(), "Service ns/a"))
+    assert (told["object"], "generation" in told) == ("Service ns/a", False)
+    assert "[Service ns/a] created" in line(PlainFormatter(), "Service ns/a")
