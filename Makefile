@@ -80,10 +80,13 @@ test-needs: $(UV) ## What only tests need: a browser, another client of the same
 		--input uv.lock --input pyproject.toml --input examples/train.py > build/image-training
 
 .PHONY: plugin-image
-plugin-image: images ## Build the operator's image with the example plugin in it, and hand it to the cluster
+plugin-image: images ## Build the operator's image with the example plugin in it, and hand it to the local cluster
+	@rm -rf build/wheels build/plugin
+	cp -r examples/plugin build/plugin
+	$(UV) build --quiet --wheel --out-dir build/wheels build/plugin
 	$(LOCALCLUSTER) image localhost/dask-operator-with-plugin:dev --file examples/plugin/Dockerfile \
-		--build-arg OPERATOR=localhost/dask-operator:dev --input examples/plugin \
-		--input api --input operator --input uv.lock --input pyproject.toml > build/image-plugin
+		--stand-in ghcr.io/dask/dask-operator:0.1.0=localhost/dask-operator:dev --wheels build/wheels \
+		--input examples/plugin --input api --input operator --input uv.lock --input pyproject.toml > build/image-plugin
 
 .PHONY: install
 install: images ## Put the current images and chart into the cluster

@@ -8,6 +8,7 @@ import pytest
 from tests.support.dask import dask_cluster, fake_worker_pods
 from tests.support.kubectl import ROOT, apply, eventually, get, kubectl
 from tests.support.operator_process import DEPLOYMENT, NAMESPACE, leading_pod, wait_rolled_out
+from tests.support.outage import need_local_cluster
 
 from .test_crds import CHART, ok, run
 
@@ -20,6 +21,7 @@ VALUES = ROOT / "examples" / "plugin" / "values.yaml"
 @pytest.fixture
 def with_plugin() -> Iterator[str]:
     """The release with the example plugin in its image, and the name of its Pod; as it was at the end."""
+    need_local_cluster()
     image = "localhost/dask-operator-with-plugin:dev"
     subprocess.run(["make", "--silent", "plugin-image"], cwd=ROOT, check=True, timeout=300)
     ok(run("helm", "upgrade", DEPLOYMENT, str(CHART), *RELEASE, f"--values={VALUES}"))
@@ -37,6 +39,9 @@ def test_the_example_makes_a_config_map_for_every_scheduler(namespace: str, with
     contact = eventually("the ConfigMap", lambda: get(namespace, "configmap", "known-scheduler-address"), 20)
     address = f"tcp://known-scheduler.{namespace}.svc:8786"
     assert contact["data"] == {"DASK_SCHEDULER_ADDRESS": address}
+    said = f"the address of known-scheduler is in the ConfigMap {contact['metadata']['name']}"
+    lines = kubectl("logs", "-n", NAMESPACE, with_plugin).splitlines()
+    assert [line for line in lines if said in line and f"[Service {namespace}/known-scheduler]" in line]
     cluster = get(namespace, "daskcluster", "known") or {}
     assert cluster["status"]["schedulerAddress"] == address
     kubectl("delete", "daskcluster", "known", "-n", namespace)

@@ -53,6 +53,15 @@ def _add_image(image: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="what the image is made from: only a change there builds anew (default: the whole context)",
     )
+    image.add_argument(
+        "--stand-in",
+        action="append",
+        default=[],
+        type=_pair,
+        metavar="IMAGE=OTHER",
+        help="build FROM the other one where the Dockerfile says the one",
+    )
+    image.add_argument("--wheels", type=Path, metavar="DIR", help="packages that pip finds in the build")
     image.add_argument("--registry", default=os.environ.get("REGISTRY", ""), help="for an external cluster")
 
 
@@ -117,6 +126,8 @@ def _image(options: argparse.Namespace) -> str:
         context=context,
         arguments=dict(options.build_arg),
         inputs=tuple(options.input) or (context,),
+        stand_ins=dict(options.stand_in),
+        wheels=options.wheels,
     )
     if external.current():
         return images.push(order, options.registry)

@@ -5,7 +5,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from localcluster import debian, node, paths, processes, rootfs, settings
@@ -13,19 +13,28 @@ from localcluster.shell import LocalClusterError, capture, locked, run, say, ste
 
 CERTIFICATES = Path("/etc/ssl/certs")
 BUNDLE = CERTIFICATES / "ca-certificates.crt"
+WHEELS = "/wheels"
+"""Where a build finds packages of ours."""
+
 BUILD_LIMIT = 1800.0
 """Seconds that one build may take."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """An image to be built. `inputs` are the paths it is made from, below the context folder."""
+    """An image to be built. `inputs` are the paths it is made from, below the context folder.
+
+    `stand_ins` are images that take the place of others in `FROM`; `wheels` is a folder of packages that pip finds as
+    if they were in the package index.
+    """
 
     name: str
     dockerfile: Path
     context: Path
     arguments: Mapping[str, str]
     inputs: tuple[Path, ...]
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    wheels: Path | None = None
 
 
 def ensure(order: Order) -> None:
@@ -66,7 +75,8 @@ def input_files(context: Path, inputs: Iterable[Path]) -> list[Path]:
 
 def build_key(order: Order, base: str) -> str:
     """Changes with all the image is made from: a file's name, mode or content, an argument, the base."""
-    digest = hashlib.sha256(json.dumps([order.name, base, dict(order.arguments)], sort_keys=True).encode())
+    words = [order.name, base, dict(order.arguments), dict(order.stand_ins)]
+    digest = hashlib.sha256(json.dumps(words, sort_keys=True).encode())
     for file in [order.dockerfile, *input_files(order.context, order.inputs)]:
         content = hashlib.sha256(file.read_bytes()).hexdigest()
         executable = os.access(file, os.X_OK)
@@ -100,32 +110,41 @@ def _build(order: Order, base: str) -> None:
             "--tag",
             order.name,
         )
-        for source, target in build_mounts(Path(folder), os.environ).items():
+        for source, target in build_mounts(Path(folder), os.environ, order.wheels).items():
             command += ["--volume", f"{source}:{target}:ro"]
         for name, value in arguments.items():
             command += ["--build-arg", f"{name}={value}"]
+        if order.wheels is not None:
+            command.append("--no-cache")  # a layer does not know which packages pip has found
+        for other, name in order.stand_ins.items():
+            command += ["--build-context", f"{other}=container-image://{name}"]
         command += ["--file", str(order.dockerfile), str(order.context)]
         run(command, f"{order.name}: building", limit=BUILD_LIMIT)
 
 
-def build_mounts(folder: Path, environment: Mapping[str, str]) -> dict[Path, str]:
-    """What a build sees of this machine: its certificates, and how pip and uv reach the package index.
+def build_mounts(folder: Path, environment: Mapping[str, str], wheels: Path | None = None) -> dict[Path, str]:
+    """What a build sees of this machine: its certificates, how pip and uv reach the package index, and `wheels`.
 
     Mounted, so that nothing of it stays in the image, where the Dockerfile could not have it elsewhere.
     """
-    if not BUNDLE.exists():
-        return {}
+    certified = BUNDLE.exists()
     pip, uv = folder / "pip.conf", folder / "uv.toml"
-    pip.write_text(pip_conf(environment))
+    pip.write_text(pip_conf(environment, certified, wheels is not None))
     uv.write_text(uv_toml(environment))
-    return {CERTIFICATES: str(CERTIFICATES), pip: "/etc/pip.conf", uv: "/etc/uv/uv.toml"}
+    mounts: dict[Path, str] = {wheels.resolve(): WHEELS} if wheels is not None else {}
+    if certified:
+        mounts |= {CERTIFICATES: str(CERTIFICATES), uv: "/etc/uv/uv.toml"}
+    return {**mounts, pip: "/etc/pip.conf"} if mounts else {}
 
 
-def pip_conf(environment: Mapping[str, str]) -> str:
+def pip_conf(environment: Mapping[str, str], certified: bool, wheels: bool) -> str:
     """pip's configuration in a build. Pure."""
-    lines = ["[global]", f"cert = {BUNDLE}", "disable-pip-version-check = true", "root-user-action = ignore"]
+    lines = ["[global]", "disable-pip-version-check = true", "root-user-action = ignore"]
     index = environment.get("PIP_INDEX_URL")
-    return "\n".join([*lines, *([f"index-url = {index}"] if index else [])]) + "\n"
+    lines += [f"cert = {BUNDLE}"] if certified else []
+    lines += [f"index-url = {index}"] if index else []
+    lines += [f"find-links = {WHEELS}"] if wheels else []
+    return "\n".join(lines) + "\n"
 
 
 def uv_toml(environment: Mapping[str, str]) -> str:

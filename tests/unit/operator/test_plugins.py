@@ -25,16 +25,52 @@ import kopf
 def seen(**_):
     pass
 """
+KEEPER = """
+import kopf
+
+@kopf.on.delete("configmaps")
+@kopf.daemon("pods")
+@kopf.on.startup()
+def clean_up(**_):
+    pass
+"""
+WIDE = """
+import kopf
+
+@kopf.on.event("policy", "v1", "poddisruptionbudgets")
+@kopf.on.event("pdb")
+def seen(**_):
+    pass
+"""
+CURIOUS = """
+import kopf
+
+@kopf.on.event(kopf.EVERYTHING)
+def seen(**_):
+    pass
+"""
 BAD = "import a_module_that_nobody_has"
+HALF = f"{GOOD}\n{BAD}"
+QUITTER = f"{GOOD}\nraise SystemExit('not here')"
+MODULES = {
+    "good": GOOD,
+    "other": OTHER,
+    "keeper": KEEPER,
+    "wide": WIDE,
+    "curious": CURIOUS,
+    "bad": BAD,
+    "half": HALF,
+    "quitter": QUITTER,
+}
 
 
 @pytest.fixture(autouse=True)
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[kopf.OperatorRegistry]:
-    """An empty registry as kopf's default one, and three modules that may be plugins."""
+    """An empty registry as kopf's default one, and modules that may be plugins."""
     fresh = kopf.OperatorRegistry()
     before = kopf.get_default_registry()
     kopf.set_default_registry(fresh)
-    for name, text in {"good": GOOD, "other": OTHER, "bad": BAD}.items():
+    for name, text in MODULES.items():
         (tmp_path / f"plugin_{name}.py").write_text(text)
         sys.modules.pop(f"plugin_{name}", None)
     monkeypatch.syspath_prepend(tmp_path)
@@ -86,15 +122,53 @@ def test_objects_are_compared_only_where_a_plugin_has_handlers(monkeypatch: pyte
         assert settings.persistence.diffbase_storage.build(body=pod) == kept
 
 
-def test_a_broken_plugin_is_named_and_the_others_run(
+def test_a_plugin_is_warned_of_the_finalizers_that_kopf_will_set_for_it(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    install(monkeypatch, "bad", "good")
-    assert plugins.load(must_load=False, unlabelled=()) == ["good"]
-    assert "plugin bad (plugin_bad) cannot be imported" in caplog.text
+    install(monkeypatch, "keeper", "good")
+    plugins.load(must_load=False, unlabelled=())
+    assert "plugin keeper has kopf put a finalizer on configmaps, pods" in caplog.text
+    assert "plugin good has kopf put" not in caplog.text
 
 
-def test_a_broken_plugin_stops_the_operator_where_that_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    install(monkeypatch, "bad", "good")
-    with pytest.raises(plugins.PluginFailed, match=r"plugin bad .*a_module_that_nobody_has"):
+@pytest.mark.parametrize(
+    ("plugin", "narrowed"),
+    [
+        ("wide", ["poddisruptionbudgets"]),
+        ("curious", ["poddisruptionbudgets", "pods", "services"]),
+        ("other", []),
+    ],
+)
+def test_whatever_a_plugin_calls_its_objects_it_is_warned_of_those_it_will_not_see(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, plugin: str, narrowed: list[str]
+) -> None:
+    install(monkeypatch, plugin)
+    plugins.load(must_load=False, unlabelled=())
+    warned = [r.getMessage().partition("sees only those ")[2] for r in caplog.records if "sees" in r.msg]
+    assert [text.split()[0] for text in warned] == narrowed
+    remedies = {text.split()[0] for text in warned if "operator.plugins.unlabelled" in text}
+    assert remedies == {"pods", "services"} & {*narrowed}
+
+
+@pytest.mark.parametrize("broken", ["bad", "half", "quitter"])
+def test_a_broken_plugin_is_named_does_nothing_and_the_others_run(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    registry: kopf.OperatorRegistry,
+    broken: str,
+) -> None:
+    install(monkeypatch, broken)
+    assert plugins.load(must_load=False, unlabelled=()) == []
+    assert f"plugin {broken} (plugin_{broken}) cannot be imported" in caplog.text
+    assert not plugins.have_handlers(registry)
+    install(monkeypatch, broken, "other")
+    assert plugins.load(must_load=False, unlabelled=()) == ["other"]
+
+
+@pytest.mark.parametrize(("broken", "why"), [("bad", "a_module_that_nobody_has"), ("quitter", "not here")])
+def test_a_broken_plugin_stops_the_operator_where_that_is_wanted(
+    monkeypatch: pytest.MonkeyPatch, broken: str, why: str
+) -> None:
+    install(monkeypatch, broken, "good")
+    with pytest.raises(plugins.PluginFailed, match=rf"plugin {broken} .*{why}"):
         plugins.load(must_load=True, unlabelled=())

@@ -5,8 +5,9 @@ import registers its handlers, with kopf's decorators, in kopf's default registr
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping, Sequence, Set
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 import kopf
 
@@ -15,6 +16,12 @@ from dask_operator.watching.handlers import BY_LABEL_NAMES
 logger = logging.getLogger(__name__)
 
 GROUP = "dask_operator_plugin"
+
+ANYTHING = "anything"
+"""What a handler is for that names no resource."""
+
+WIDENED = ("pods", "services")
+"""The kinds that an install can have watched whole."""
 
 
 class PluginFailed(Exception):
@@ -37,23 +44,28 @@ def load(
     registry = registry or kopf.get_default_registry()
     loaded = []
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
-        before = set(_handled(registry))
+        before = _handlers(registry)
         try:
             point.load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             text = f"plugin {_named(point)} cannot be imported: {type(error).__name__}: {error}"
             if must_load:
                 raise PluginFailed(text) from error
+            _take_back(registry, before)
             logger.exception("%s; the operator runs without it", text)
             continue
-        _introduce(point, sorted(set(_handled(registry)) - before), unlabelled)
+        known = {id(handler) for held in before.values() for handler in held}
+        new = [
+            handler for held in _handlers(registry).values() for handler in held if id(handler) not in known
+        ]
+        _introduce(point, new, unlabelled)
         loaded.append(point.name)
     return loaded
 
 
 def have_handlers(registry: kopf.OperatorRegistry) -> bool:
     """Whether anything is handled yet: before the operator's own handlers are there, that is by plugins."""
-    return any(_handled(registry))
+    return any(_resources(handler) for held in _handlers(registry).values() for handler in held)
 
 
 def _named(point: EntryPoint) -> str:
@@ -61,27 +73,41 @@ def _named(point: EntryPoint) -> str:
     return f"{point.name} ({point.value}{package})"
 
 
-def _handled(registry: kopf.OperatorRegistry) -> Iterator[tuple[str, str]]:
-    """What the registry's handlers are for: a resource as the decorator names it, and the handler's id."""
-    for part in vars(registry).values():
-        for handler in getattr(part, "_handlers", ()):
-            selector = getattr(handler, "selector", None)
-            if selector is not None:
-                yield _resource(selector), str(handler.id)
+def _handlers(registry: kopf.OperatorRegistry) -> dict[str, list[Any]]:
+    """The handlers in each part of a registry."""
+    return {name: list(getattr(part, "_handlers", ())) for name, part in vars(registry).items()}
 
 
-def _resource(selector: object) -> str:
-    parts = ("any_name", "plural", "singular", "kind", "shortcut", "category")
-    name = next((str(value) for part in parts if (value := getattr(selector, part, None))), "anything")
+def _take_back(registry: kopf.OperatorRegistry, before: Mapping[str, list[Any]]) -> None:
+    """Have no handlers but those of before: one half of a plugin must not run without the other."""
+    for name, part in vars(registry).items():
+        if hasattr(part, "_handlers"):
+            part._handlers[:] = before[name]
+
+
+def _resources(handler: Any) -> str:
+    """What a handler is for, as its decorator names it; empty where that is no resource."""
+    selector = getattr(handler, "selector", None)
+    if selector is None:
+        return ""
     group = getattr(selector, "group", None)
-    return f"{name}.{group}" if group else name
+    return f"{_name(selector)}.{group}" if group else _name(selector)
 
 
-def _introduce(point: EntryPoint, handled: list[tuple[str, str]], unlabelled: Iterable[str]) -> None:
+def _name(selector: object) -> str:
+    """How a decorator names its resources."""
+    named = getattr(selector, "any_name", None)
+    if named is kopf.EVERYTHING:
+        return ANYTHING
+    parts = ("plural", "singular", "kind", "shortcut", "category")
+    return str(named or next((value for part in parts if (value := getattr(selector, part, None))), ANYTHING))
+
+
+def _introduce(point: EntryPoint, new: Sequence[Any], unlabelled: Iterable[str]) -> None:
     """Log what a plugin does, and what it needs for that."""
-    listed = ", ".join(f"{resource} ({name})" for resource, name in handled)
-    logger.info("plugin %s: %s", _named(point), f"handles {listed}" if listed else "has no handlers")
-    resources = sorted({resource for resource, _ in handled})
+    handled = sorted({f"{of} ({handler.id})" for handler in new if (of := _resources(handler))})
+    logger.info("plugin %s: handles %s", _named(point), ", ".join(handled) or "nothing")
+    resources = sorted({of for handler in new if (of := _resources(handler))})
     if resources:
         logger.warning(
             "plugin %s needs the rights to list, watch and patch %s (operator.extraRules), and handlers that may be "
@@ -89,11 +115,28 @@ def _introduce(point: EntryPoint, handled: list[tuple[str, str]], unlabelled: It
             point.name,
             ", ".join(resources),
         )
-    for resource in resources:
-        plural = BY_LABEL_NAMES.get(resource.lower())
-        if plural is not None and plural not in unlabelled:
-            logger.warning(
-                "plugin %s sees only those %s that carry the operator's labels (operator.plugins.unlabelled shows all)",
-                point.name,
-                plural,
-            )
+    kept = sorted({of for h in new if getattr(h, "requires_finalizer", False) and (of := _resources(h))})
+    if kept:
+        logger.warning(
+            "plugin %s has kopf put a finalizer on %s: none of them goes while no operator with this plugin runs",
+            point.name,
+            ", ".join(kept),
+        )
+    for plural in sorted({plural for handler in new for plural in _narrowed(handler)} - {*unlabelled}):
+        logger.warning(
+            "plugin %s sees only those %s that carry the operator's labels%s",
+            point.name,
+            plural,
+            " (operator.plugins.unlabelled shows all)" if plural in WIDENED else "",
+        )
+
+
+def _narrowed(handler: Any) -> Set[str]:
+    """The kinds (plurals) among a handler's of which the API server sends those with the operator's labels only."""
+    selector = getattr(handler, "selector", None)
+    if selector is None:
+        return set()
+    name = _name(selector)
+    if name == ANYTHING or getattr(selector, "category", None):
+        return {*BY_LABEL_NAMES.values()}
+    return {BY_LABEL_NAMES[name.lower()]} if name.lower() in BY_LABEL_NAMES else set()
