@@ -126,16 +126,16 @@ dist: venv tools ## What a release is made of, in dist/: chart and index, wheels
 
 .PHONY: bench
 bench: venv cluster install ## The benchmarks
-	@python -m bench
+	@trap '$(LOCALCLUSTER) up --client-limits default' EXIT
+	python -m bench
 	$(LOCALCLUSTER) up --client-limits raised
 	python -m bench sizing
-	$(LOCALCLUSTER) up --client-limits default
 	python -m bench.table
 
 .PHONY: bench-incumbent
 bench-incumbent: venv cluster tools install test-needs ## The same measures for dask-kubernetes, in place of ours for a while (15 minutes)
-	@python -m bench incumbent
+	@trap '$(LOCALCLUSTER) up --client-limits default' EXIT
+	python -m bench incumbent
 	$(LOCALCLUSTER) up --client-limits raised
 	python -m bench incumbent
-	$(LOCALCLUSTER) up --client-limits default
 	python -m bench.table

@@ -4,13 +4,17 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator
 
-from bench import population, process
+from bench import population, process, results
 from bench.cluster import Tree
 from bench.crowd import RUN
-from bench.sizing import LARGE, MANY, MORE, SMALL, Row, client_limits, keep, measure_large, measure_many
+from bench.results import Row
+from bench.sizing import LARGE, MANY, MORE, SMALL, client_limits, measure_large, measure_many
 from tests.support.api_server import ApiServer
 from tests.support.dask import dask_cluster, fake_worker_pods, scheduler_spelt_out
 from tests.support.releases import incumbent_release, instead_of_the_release, namespaces
+
+ROWS = 7
+"""How many there are in the end."""
 
 COMMAND = b"dask_kubernetes.operator.controller"
 
@@ -26,7 +30,7 @@ def run() -> Iterator[str]:
         while (row := runner.run(_next(measured))) is not None:
             rows.append(row)
             yield str(row)
-            keep(f"incumbent-{limits}", rows)
+            results.keep(f"incumbent-{limits}", rows, whole=len(rows) == ROWS)
 
 
 async def _next(rows: AsyncIterator[Row]) -> Row | None:

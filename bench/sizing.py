@@ -1,18 +1,27 @@
 """The sizing table: how fast, with how much CPU and memory, against bare Pods made directly."""
 
 import asyncio
-import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from statistics import median, quantiles
 
-from bench import population, process
+from bench import population, process, results
 from bench.cluster import Tree, kubectl, until
-from bench.crowd import Crowd, bare, cluster, create_bare, create_clusters, crowd, space_for, until_answer
+from bench.crowd import (
+    Crowd,
+    bare,
+    cluster,
+    create_bare,
+    create_clusters,
+    crowd,
+    side_by_side,
+    space_for,
+    until_answer,
+)
+from bench.results import Row
 from localcluster import settings
 from tests.support.api_server import MERGE, ApiServer
 
@@ -20,26 +29,6 @@ LARGE, MANY, SMALL, MORE = 500, 100, 5, 50
 REFILL_SECONDS = 3.0
 """By default Kubernetes' scheduler makes 100 calls at once and then 50 a second: after 2 s without a Pod it is again as
 if there had been none before. What is to be compared has to begin alike."""
-
-RESULTS = Path("build") / "bench"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table."""
-
-    measure: str
-    value: float
-    unit: str
-    floor: float | None = None
-    """The same for bare Pods, in the same unit."""
-    bar: str = ""
-    """What it is meant to be."""
-
-    def __str__(self) -> str:
-        against = f", bare Pods {self.floor:.2f}: {self.value / self.floor:.2f} x" if self.floor else ""
-        wanted = f" (bar: {self.bar})" if self.bar else ""
-        return f"{self.measure}: {self.value:.2f} {self.unit}{against}{wanted}"
 
 
 @dataclass
@@ -63,18 +52,13 @@ def run(*chosen: str) -> Iterator[str]:
     limits = client_limits()
     yield f"Kubernetes' client limits: {limits}"
     rows: list[Row] = []
-    for part in chosen or _parts(limits):
+    parts = chosen or _parts(limits)
+    for part in parts:
         for row in asyncio.run(_measured(PARTS[part], limits)):
             rows.append(row)
             yield str(row)
         if not chosen:
-            keep(limits, rows)
-
-
-def keep(name: str, rows: Iterable[Row]) -> None:
-    """Keep what was measured for the table."""
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps([asdict(row) for row in rows], indent=1))
+            results.keep(limits, rows, whole=part == parts[-1])
 
 
 def client_limits() -> str:
@@ -220,7 +204,7 @@ async def measure_many(
             await create_clusters(api, run, [make(run, name, SMALL)])
             posted[name] = time.monotonic()
 
-        posting = asyncio.gather(*(post(f"small-{n}") for n in range(MANY)))
+        posting = asyncio.create_task(side_by_side(post(f"small-{n}") for n in range(MANY)))
         ended = await seen.all_ready(MANY * (SMALL + 1))
         await posting
         pattern = next(iter(seen.bodies.values()))
@@ -248,7 +232,7 @@ async def _floor_of_delays(api: ApiServer, pattern: Tree) -> list[float]:
             posted[name] = time.monotonic()
             await api.call("POST", f"/api/v1/namespaces/{run}/pods", bare(pattern, run, name))
 
-        await asyncio.gather(*(post(f"small-{n}") for n in range(MANY)))
+        await side_by_side(post(f"small-{n}") for n in range(MANY))
         await seen.until("their Pods", lambda: len(seen.created) == MANY)
         return [at - posted[seen.bodies[uid]["metadata"]["name"]] for uid, at in seen.created.items()]
 
