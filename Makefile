@@ -108,7 +108,7 @@ test-unit: check ## The checks and the tests that run anywhere
 	@pytest -q -n auto --dist worksteal $(UNIT)
 
 .PHONY: test
-test: test-unit cluster tools install test-needs ## Every test, on the cluster too
+test: test-unit cluster tools install test-needs ## Every test but the long ones, on the cluster too
 	@./tests/on-the-cluster tests/chart tests/cluster
 
 .PHONY: test-namespaced

@@ -19,7 +19,7 @@ def down_window(rules: Rules, start_seconds: float | None, regrets: int, working
 
     Where the user has not said: 30 s while there is work, whose amount goes up and down. Where there is none, as long
     as a worker takes to come, from 10 to 30 s, since then keeping an idle worker costs as much as starting another.
-    Each time that workers were let go and wanted again soon after doubles it, up to 5 minutes. The numbers are those
+    Each time that workers were let go and wanted again soon after doubles it, twice at most. The numbers are those
     that hold the bars of the simulation in ``tests/simulation``.
     """
     if rules.window is not None:
