@@ -24,6 +24,7 @@ def test_what_is_not_set_or_empty_is_the_default() -> None:
 
 def test_what_is_set_is_read() -> None:
     assert env(A="0.5").number("A", 1, 0) == 0.5
+    assert env(A="0.5").number("A", 1, 0.5) == 0.5
     assert env(A="65535").port("A", 80) == 65535
     assert env(A="b, a,,b").names("A") == ("a", "b")
     assert env(A="y").choice("A", "x", ("x", "y")) == "y"

@@ -112,8 +112,11 @@ def test_another_status_is_no_edit(queue: Queue, intake: Intake) -> None:
     assert (queue.edited, queue.soon) == (set(), BOTH)
 
 
-def test_another_object_of_the_same_name_is_like_an_edit(queue: Queue, intake: Intake) -> None:
-    body = _custom("DaskCluster", "c", 9, {"worker": {"replicas": 2}}, generation=3)
+@pytest.mark.parametrize("generation", [1, 3])
+def test_another_object_of_the_same_name_is_like_an_edit(
+    queue: Queue, intake: Intake, generation: int
+) -> None:
+    body = _custom("DaskCluster", "c", 9, {"worker": {"replicas": 2}}, generation)
     body["metadata"]["uid"] = "uid-of-another"
     intake.saw("DaskCluster", body)
     assert (queue.edited, queue.soon) == ({"DaskCluster ns/c"}, {"DaskWorkerGroup ns/c-default"})

@@ -135,6 +135,15 @@ def test_until_there_is_a_status_the_image_found_at_creation_is_on_the_cluster_s
     assert default_image(cluster(), first, DEFAULT_IMAGE) == "old:1"
     assert default_image(cluster(), replace(first, owner="of-one-before"), DEFAULT_IMAGE) == DEFAULT_IMAGE
     assert default_image(cluster(status={"defaultImage": "older:0"}), first, DEFAULT_IMAGE) == "older:0"
+    ended = replace(scheduler("terminated"), default_image="old:1")
+    assert default_image(cluster(), ended, DEFAULT_IMAGE) == "old:1"
+
+
+def test_an_edited_image_is_in_force_as_soon_as_the_scheduler_of_the_former_one_has_ended() -> None:
+    edited = cluster(spec={"image": "new:2"})
+    assert image_in_force(edited, replace(scheduler(), cluster_image="old:1"), DEFAULT_IMAGE).name == "old:1"
+    ended = replace(scheduler("terminated"), cluster_image="old:1")
+    assert image_in_force(edited, ended, DEFAULT_IMAGE).name == "new:2"
 
 
 def test_a_scheduler_that_has_ended_is_deleted_so_that_the_next_pass_makes_another() -> None:
