@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from dask_operator.desired import worker_digest
 from dask_operator.plan.group import plan_group
-from dask_operator.plan.world import Attempt, Outcome
+from dask_operator.plan.world import Attempt, Departure
 from dask_operator.status import group_status
 from dask_operator_api.conditions import Reason
 from dask_operator_api.times import rfc3339
@@ -118,7 +118,7 @@ def test_a_retired_worker_that_ended_is_removed_without_counting_as_a_failure() 
     of = group(replicas=1, status={"draining": draining(done)})
     plan = plan_group(observed(of, worker(1), done))
     assert [(removal.pod.uid, removal.why) for removal in plan.remove] == [(done.uid, "retired")]
-    assert outcomes(plan) == [Outcome.RETIRED]
+    assert outcomes(plan) == [Departure.RETIRED]
     assert plan.failures == ()
 
 
@@ -139,7 +139,7 @@ def test_workers_that_never_ran_go_first_and_need_no_scheduler() -> None:
     pods = (worker(1), worker(2, "waiting"), worker(3, "unscheduled"), worker(4))
     plan = plan_group(observed(group(replicas=2), *pods, roster=None))
     assert removed(plan) == {"c-default-2", "c-default-3"}
-    assert outcomes(plan) == [Outcome.EMPTY, Outcome.EMPTY]
+    assert outcomes(plan) == [Departure.EMPTY, Departure.EMPTY]
     assert (plan.drains, plan.ask) == ((), False)
 
 
@@ -262,7 +262,7 @@ def test_a_worker_that_the_scheduler_let_go_gets_time_to_end_by_itself() -> None
     assert plan.again == pytest.approx(8)
     later = plan_group(replace(seen, attempts={pod.uid: Attempt(NOW - 60)}))
     assert [(r.pod.uid, r.why, r.lost_results) for r in later.remove] == [(pod.uid, "retired", 0)]
-    assert outcomes(later) == [Outcome.RETIRED]
+    assert outcomes(later) == [Departure.RETIRED]
 
 
 def test_a_worker_that_cannot_be_let_go_blocks_and_is_asked_for_again_later() -> None:
@@ -284,7 +284,7 @@ def test_past_its_deadline_a_worker_goes_and_the_loss_is_counted() -> None:
     known = roster(process(worker(1)), process(pod, 0, results=3), process(pod, 1, results=4))
     plan = plan_group(observed(of, worker(1), pod, roster=known, answered={pod.uid: NOW - 3}))
     assert [(removal.pod.uid, removal.lost_results) for removal in plan.remove] == [(pod.uid, 7)]
-    assert outcomes(plan) == [Outcome.FORCED]
+    assert outcomes(plan) == [Departure.FORCED]
 
 
 def test_past_its_deadline_a_worker_that_was_never_asked_for_is_asked_for_first() -> None:
@@ -311,7 +311,7 @@ def test_a_draining_worker_whose_container_is_gone_loses_its_pod() -> None:
     pod = worker(2, "waiting")
     of = group(replicas=1, status={"draining": draining(pod)})
     plan = plan_group(observed(of, worker(1), pod))
-    assert (removed(plan), outcomes(plan)) == ({pod.uid}, [Outcome.BEREFT])
+    assert (removed(plan), outcomes(plan)) == ({pod.uid}, [Departure.BEREFT])
 
 
 # -- a scheduler that does not answer
@@ -339,7 +339,7 @@ def test_the_users_limit_decides_how_long_an_unreachable_scheduler_holds_workers
 ) -> None:
     of = group(replicas=1, status={"unreachableSince": rfc3339(WALL - waited)})
     plan = plan_group(observed(of, worker(1), worker(2), roster=silence()))
-    assert outcomes(plan) == [Outcome.FORCED] * gone
+    assert outcomes(plan) == [Departure.FORCED] * gone
 
 
 def test_a_limit_of_zero_does_not_wait_for_a_scheduler_that_does_not_answer() -> None:

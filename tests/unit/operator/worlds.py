@@ -7,7 +7,7 @@ from dask_operator.observed import ClusterView, DaskWorker, GroupView, PodView, 
 from dask_operator.observed.objects import cluster_view, group_view, service_view
 from dask_operator.observed.pods import pod_view
 from dask_operator.plan.cluster_world import Defaults
-from dask_operator.plan.world import Attempt, GroupObserved, GroupPlan, Outcome
+from dask_operator.plan.world import Attempt, Departure, GroupObserved, GroupPlan
 from dask_operator_api import names
 from dask_operator_api.manifests import Manifest
 from dask_operator_api.times import rfc3339
@@ -233,7 +233,7 @@ def removed(plan: GroupPlan) -> set[str]:
     return {removal.pod.uid for removal in plan.remove}
 
 
-def outcomes(plan: GroupPlan) -> list[Outcome | None]:
+def outcomes(plan: GroupPlan) -> list[Departure | None]:
     return [removal.outcome for removal in plan.remove]
 
 

@@ -9,7 +9,7 @@ from dask_operator.observed import ClusterView, GroupView, PodView
 from dask_operator.plan import replacement, rollout
 from dask_operator.plan.drains import Drain, drains_in_status
 from dask_operator.plan.shrinking import advance_drains, informed, shrink
-from dask_operator.plan.world import GroupObserved, GroupPlan, Outcome, Removal, sooner
+from dask_operator.plan.world import Departure, GroupObserved, GroupPlan, Removal, sooner
 
 
 def belongs(group: GroupView, cluster: ClusterView | None) -> bool:
@@ -59,7 +59,7 @@ def _with_right_number(seen: GroupObserved, plan: GroupPlan, staying: list[PodVi
 
 def _finished(pod: PodView, leaving: bool) -> Removal:
     if leaving:
-        return Removal(pod, "retired", outcome=Outcome.RETIRED)
+        return Removal(pod, "retired", outcome=Departure.RETIRED)
     return Removal(pod, "ended by itself" if pod.exit_code == 0 else "failed")
 
 

@@ -13,9 +13,9 @@ from dask_operator.plan.world import (
     RETRY_SECONDS,
     Attempt,
     Blocked,
+    Departure,
     GroupObserved,
     GroupPlan,
-    Outcome,
     Removal,
     blocked_before,
     sooner,
@@ -63,7 +63,7 @@ def _shrink_blind(
     if waited >= limit:
         why = f"the scheduler has not answered for {waited:.0f} s"
         victims = rank(pods, Placement(), seen.is_outdated)[:excess]
-        forced = tuple(Removal(v.pod, why, outcome=Outcome.FORCED) for v in victims)
+        forced = tuple(Removal(v.pod, why, outcome=Departure.FORCED) for v in victims)
         return replace(plan, remove=(*plan.remove, *forced))
     message = f"{excess} workers are to go, and the scheduler does not answer: {problem}"
     again = sooner(plan.again, RETRY_SECONDS, limit - waited)
@@ -79,7 +79,7 @@ def advance_drains(seen: GroupObserved, plan: GroupPlan) -> GroupPlan:
             continue
         if not pod.running or not seen.scheduler_lives:
             why = "its results went with its container or its scheduler"
-            plan = replace(plan, remove=(*plan.remove, Removal(pod, why, outcome=Outcome.BEREFT)))
+            plan = replace(plan, remove=(*plan.remove, Removal(pod, why, outcome=Departure.BEREFT)))
         elif not informed(seen, drain):
             plan = replace(plan, ask=True)
         else:
@@ -114,7 +114,7 @@ def _advance(seen: GroupObserved, plan: GroupPlan, drain: Drain, pod: PodView) -
     if blocked is not None and left is not None and left <= 0:
         why = f"not retired within drainTimeoutSeconds ({limit:.0f})"
         lost = sum(worker.results for worker in workers)
-        return replace(plan, remove=(*plan.remove, Removal(pod, why, lost, Outcome.FORCED)))
+        return replace(plan, remove=(*plan.remove, Removal(pod, why, lost, Departure.FORCED)))
     if blocked is not None:
         again = sooner(plan.again, RETRY_SECONDS, left)
         plan = replace(plan, blocked=plan.blocked or blocked, again=again, ask=not seen.roster.reachable)
@@ -150,12 +150,12 @@ def _let_go(seen: GroupObserved, plan: GroupPlan, drain: Drain, pod: PodView) ->
     left = 0.0 if attempt is None else attempt.at + EXIT_SECONDS - seen.now
     if left > 0:
         return replace(plan, again=sooner(plan.again, left))
-    gone = Removal(pod, "retired", outcome=Outcome.RETIRED) if attempt else _empty(pod)
+    gone = Removal(pod, "retired", outcome=Departure.RETIRED) if attempt else _empty(pod)
     return replace(plan, remove=(*plan.remove, gone))
 
 
 def _empty(pod: PodView) -> Removal:
-    return Removal(pod, "never held results", outcome=Outcome.EMPTY)
+    return Removal(pod, "never held results", outcome=Departure.EMPTY)
 
 
 def _still_blocked(seen: GroupObserved, plan: GroupPlan) -> GroupPlan:

@@ -83,7 +83,7 @@ class GroupObserved:
         return placement_of(self.roster, self.siblings or self.pods)
 
 
-class Outcome(Enum):
+class Departure(Enum):
     """How it ended that a worker was to go."""
 
     RETIRED = "retired"
@@ -103,7 +103,7 @@ class Removal:
     pod: PodView
     why: str
     lost_results: int = 0
-    outcome: Outcome | None = None
+    outcome: Departure | None = None
     """None for one that nobody had chosen to go."""
 
 
