@@ -25,7 +25,7 @@ from bench.results import Row
 from localcluster import settings
 from tests.support.api_server import MERGE, ApiServer
 
-LARGE, MANY, SMALL, MORE = 500, 100, 5, 50
+LARGE, MANY, SMALL, MORE, GROUPS = 500, 100, 5, 50, 20
 REFILL_SECONDS = 3.0
 """By default Kubernetes' scheduler makes 100 calls at once and then 50 a second: after 2 s without a Pod it is again as
 if there had been none before. What is to be compared has to begin alike."""
@@ -255,19 +255,37 @@ def _p99(seconds: list[float]) -> float:
 
 
 async def _small_after_large(bench: Bench) -> list[Row]:
-    """A small cluster that is made while the operator has begun with a large one."""
-    api = bench.api
+    """A small cluster that is made while the operator has begun with a large one, of one group or of many."""
+    large = await _delay_beside(bench.api, lambda run: cluster(run, "large", LARGE))
+    groups = await _delay_beside(bench.api, _of_many_groups)
+    made = "a small cluster just after a large one: its Pods created"
+    return [
+        Row(made, large, "s", bar="<= 1"),
+        Row(f"{made}, {GROUPS} groups", groups, "s", bar="<= 1"),
+    ]
+
+
+def _of_many_groups(run: str) -> Tree:
+    """As many workers as a large cluster has, in groups of its spec."""
+    body = cluster(run, "large", 0)
+    worker = {**body["spec"]["worker"], "replicas": LARGE // GROUPS}
+    body["spec"]["workerGroups"] = [{"name": f"more-{n}", "worker": worker} for n in range(GROUPS)]
+    return body
+
+
+async def _delay_beside(api: ApiServer, large: Callable[[str], Tree]) -> float:
+    """Seconds from a small cluster's creation until all its Pods are there, while those of a large one are made."""
     async with _measurement(api, "fair") as (run, seen):
         other = f"{run}-small"
         async with crowd(api, other) as small:
-            await create_clusters(api, run, [cluster(run, "large", LARGE)])
+            await create_clusters(api, run, [large(run)])
             await seen.until("the first workers", lambda: len(seen.created) > 20)
             began = time.monotonic()
             await create_clusters(api, run, [cluster(other, "small", 2)])
             created = await small.until("the small one's Pods", lambda: len(small.created) == 3) - began
             await seen.all_ready(LARGE + 1)
             await small.all_ready(3)
-    return [Row("a small cluster just after a large one: its Pods created", created, "s", bar="<= 1")]
+    return created
 
 
 async def _crowded(bench: Bench) -> list[Row]:
