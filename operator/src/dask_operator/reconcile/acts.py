@@ -35,18 +35,12 @@ async def carry_out(
     Raises:
         ApiError: a call failed otherwise than by a refusal, which is remembered.
     """
-
-    async def act(item: Act) -> None:
-        try:
-            await _act(context, about, item, made)
-        except Refused as error:
-            error.kind, error.creating = item.kind, isinstance(item, Create)
-            raise
-        if not isinstance(item, Delete):
-            context.refusals.accepted(key, item.kind)
-
     wanted = [item for item in acts if isinstance(item, Delete) or item.kind not in waiting.kinds]
     made = context.made.pop(key, [])
+
+    async def act(item: Act) -> None:
+        await _try(context, key, about, item, made)
+
     try:
         await context.lanes.side_by_side(about.identity, wanted, act)
     except Refused as error:
@@ -59,6 +53,17 @@ async def carry_out(
         elif made:
             context.recorder.tell(about, "Created", f"created {', '.join(made)}")
     return None
+
+
+async def _try(context: Context, key: Key, about: ClusterView | JobView, item: Act, made: list[str]) -> None:
+    """Do it, and note of which kind the API server has taken or refused an object."""
+    try:
+        await _act(context, about, item, made)
+    except Refused as error:
+        error.kind, error.creating = item.kind, isinstance(item, Create)
+        raise
+    if not isinstance(item, Delete):
+        context.refusals.accepted(key, item.kind)
 
 
 async def _act(context: Context, about: ClusterView | JobView, item: Act, made: list[str]) -> None:
