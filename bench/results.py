@@ -61,7 +61,7 @@ class Results:
 def keep(name: str, rows: Iterable[Row], whole: bool) -> None:
     """Keep what was measured so far, be it the ``whole`` or not."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    kept = Results(list(rows), datetime.now(UTC).date().isoformat(), _commit(), whole)
+    kept = Results(list(rows), datetime.now(UTC).date().isoformat(), COMMIT, whole)
     (FOLDER / f"{name}.json").write_text(json.dumps(asdict(kept), indent=1))
 
 
@@ -71,11 +71,17 @@ def load(name: str, folder: Path = FOLDER) -> Results:
     if not path.exists():
         return Results()
     held = json.loads(path.read_text())
+    if not isinstance(held, dict):  # as former releases kept it
+        return Results()
     return Results(**{**held, "rows": [Row(**row) for row in held["rows"]]})
 
 
 def _commit() -> str:
-    """As it is now: a benchmark measures the checkout that `make install` has just installed."""
+    """Of the checkout, from which `make bench` has just installed what is measured."""
     asked = ["git", "describe", "--always", "--dirty=+"]
     done = subprocess.run(asked, capture_output=True, text=True, check=False)
     return done.stdout.strip() or "an unknown commit"
+
+
+COMMIT = _commit()
+"""As the benchmark began: it takes a while, and the checkout may move on."""

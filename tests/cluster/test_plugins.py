@@ -25,11 +25,14 @@ def with_plugin() -> Iterator[str]:
     image = "localhost/dask-operator-with-plugin:dev"
     subprocess.run(["make", "--silent", "plugin-image"], cwd=ROOT, check=True, timeout=300)
     ok(run("helm", "upgrade", DEPLOYMENT, str(CHART), *RELEASE, f"--values={VALUES}"))
-    wait_rolled_out()
-    pod = leading_pod() or {}
-    assert pod["spec"]["containers"][0]["image"] == image
-    yield pod["metadata"]["name"]
-    ok(run("helm", "rollback", DEPLOYMENT, "--namespace", NAMESPACE, "--wait", "--timeout=90s"))
+    try:
+        wait_rolled_out()
+        pod = leading_pod() or {}
+        assert pod["spec"]["containers"][0]["image"] == image
+        yield pod["metadata"]["name"]
+    finally:
+        ok(run("helm", "rollback", DEPLOYMENT, "--namespace", NAMESPACE, "--wait", "--timeout=90s"))
+        wait_rolled_out()
 
 
 def test_the_example_makes_a_config_map_for_every_scheduler(namespace: str, with_plugin: str) -> None:
@@ -40,8 +43,13 @@ def test_the_example_makes_a_config_map_for_every_scheduler(namespace: str, with
     address = f"tcp://known-scheduler.{namespace}.svc:8786"
     assert contact["data"] == {"DASK_SCHEDULER_ADDRESS": address}
     said = f"the address of known-scheduler is in the ConfigMap {contact['metadata']['name']}"
-    lines = kubectl("logs", "-n", NAMESPACE, with_plugin).splitlines()
-    assert [line for line in lines if said in line and f"[Service {namespace}/known-scheduler]" in line]
+    about = f"[Service {namespace}/known-scheduler]"
+
+    def logged() -> bool:
+        lines = kubectl("logs", "-n", NAMESPACE, with_plugin).splitlines()
+        return any(said in line and about in line for line in lines)
+
+    eventually("the handler to say so", logged, 20)
     cluster = get(namespace, "daskcluster", "known") or {}
     assert cluster["status"]["schedulerAddress"] == address
     kubectl("delete", "daskcluster", "known", "-n", namespace)

@@ -29,6 +29,9 @@ CALL_SECONDS = 4.0
 """A call about the Lease that takes longer is given up: two of them fit before the fence closes."""
 
 
+TRY_SECONDS = 1.5
+"""One try to hand the Lease over may take so long: another one fits into what is left."""
+
 AGAIN_SECONDS = 0.2
 """Pause between two tries to hand the Lease over."""
 
@@ -129,9 +132,10 @@ class Leadership:
             async with asyncio.timeout(CALL_SECONDS):
                 while not isinstance(problem, self.lease.missing):
                     try:
-                        return await self._give_up()
-                    except self.lease.failure as error:
-                        problem = error
+                        async with asyncio.timeout(TRY_SECONDS):
+                            return await self._give_up()
+                    except (self.lease.failure, TimeoutError) as error:
+                        problem = error if str(error) else problem
                     await asyncio.sleep(AGAIN_SECONDS)
         logger.warning("the Lease could not be handed over, it has to expire: %s", problem)
 

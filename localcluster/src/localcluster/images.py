@@ -169,6 +169,10 @@ def _hand_over(name: str) -> None:
 
 def push(order: Order, registry: str) -> str:
     """Build with what this machine has, push to a registry, and return the name to use there."""
+    if order.stand_ins or order.wheels is not None:
+        raise LocalClusterError(
+            f"{order.name} can be built on the local cluster only: run without a context of yours"
+        )
     target = registry_name(order.name, registry)
     builder = _builder()
     arguments = [

@@ -61,7 +61,7 @@ class Parts:
         """Why the operator should be started anew; empty while there is no reason to."""
         signs = Signs(
             steady=self.leadership.steady_seconds(),
-            oldest=self.queue.oldest_age(),
+            oldest=self.queue.oldest_age(parked=False),
             setback=self.queue.setback_age(),
             lease_tried=self.leadership.tried_ago(),
             listing_tried=self.survey.tried_ago() if self.leadership.leading else 0.0,
@@ -109,7 +109,7 @@ async def assemble(settings: Settings) -> Parts:
         return await reconcile(context, key)
 
     queue = KeyedQueue(
-        one, settings.concurrency, metrics.passed, store.home, settings.concurrency_per_cluster
+        one, settings.concurrency, metrics.passed, store.family, settings.concurrency_per_cluster
     )
     desk = SchedulerDesk(schedulers, queue.add, time.monotonic, metrics.asked_to_retire)
     intake = Intake(store, queue, desk)

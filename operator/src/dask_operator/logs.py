@@ -1,6 +1,7 @@
 """What the operator logs of kopf: what plugins say and what goes wrong, without its own talk."""
 
 import logging
+import re
 import time
 
 from dask_operator_api import logs
@@ -13,8 +14,8 @@ RETRYING = "Request attempt"
 OF_HANDLERS = "kopf.objects"
 """The logger that kopf hands to every handler, and itself logs to how they fared."""
 
-OUR_HANDLERS = "saw-"
-"""What the names of the operator's own handlers begin with: of these kopf would say each time that they succeeded."""
+TALK = re.compile(r"(Handler|Timer|Daemon|Indexer|Activity) '[^']*' succeeded\.$|\w+ is processed: ")
+"""What kopf says there whenever all is well: a line for each event that a handler has taken."""
 
 
 class QuietKopf(logging.Filter):
@@ -35,8 +36,10 @@ class QuietKopf(logging.Filter):
         if about is not None:
             setattr(record, logs.OBJECT, _name(about))
         text = record.getMessage()
-        if text.startswith(("OS signals are ignored", f"Handler '{OUR_HANDLERS}")):
-            return record.levelno > logging.WARNING  # the signals are the operator's, on purpose
+        if text.startswith("OS signals are ignored"):  # on purpose: they are the operator's
+            return False
+        if record.levelno <= logging.INFO and TALK.match(text):
+            return False
         if not text.startswith(RETRYING):
             return True
         now = time.monotonic()
@@ -60,5 +63,5 @@ def set_up(settings: Settings) -> None:
 
 
 def let_plugins_speak() -> None:
-    """Log what handlers say, from the same level as everything else."""
-    logging.getLogger(OF_HANDLERS).setLevel(logging.getLogger().level)
+    """Log what handlers say, from the same level as everything else, but not below: kopf would log whole objects."""
+    logging.getLogger(OF_HANDLERS).setLevel(max(logging.getLogger().level, logging.INFO))

@@ -1,7 +1,7 @@
 """Who may be worked on now: so many objects of one family at a time, so that none takes all the places. Pure."""
 
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -23,6 +23,10 @@ class Places(Generic[Turn]):
             return False
         self._taken[family] += 1
         return True
+
+    def waiting(self) -> Iterator[Turn]:
+        """The turns that wait for a place of their family."""
+        return (turn for turns in self._waiting.values() for turn in turns)
 
     def leave(self, family: Hashable) -> list[Turn]:
         """Give a place back. Gives the turns that waited for one: all of them, whoever of them still wants it."""

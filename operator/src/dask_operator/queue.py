@@ -116,9 +116,15 @@ class KeyedQueue:
         """How many keys wait or are worked on."""
         return len(self._queued) + len(self._running)
 
-    def oldest_age(self) -> float:
-        """Seconds since the oldest key that waits or is worked on was added; 0 if there is none."""
-        times = [*self._queued.values(), *self._running.values()]
+    def oldest_age(self, parked: bool = True) -> float:
+        """Seconds since the oldest key that waits or is worked on was added; 0 if there is none.
+
+        Args:
+            parked: whether those count that wait for others of their family.
+        """
+        out = set() if parked else {turn[-1] for turn in self._places.waiting()}
+        times = [since for key, since in self._queued.items() if key not in out]
+        times += self._running.values()
         return asyncio.get_running_loop().time() - min(times) if times else 0.0
 
     def setback_age(self) -> float:

@@ -35,10 +35,10 @@ class Settings:
     """Objects reconciled at one time (``operator.concurrency``)."""
 
     concurrency_per_cluster: int = 4
-    """Of these, a cluster and its groups at most (``operator.concurrencyPerCluster``)."""
+    """Of these, groups of one cluster at most (``operator.concurrencyPerCluster``)."""
 
     parallel_creates: int = 16
-    """Objects of one cluster created, changed or deleted at one time (``operator.parallelCreates``)."""
+    """Worker Pods of one cluster created, changed or deleted at one time (``operator.parallelCreates``)."""
 
     connections: int = 64
     """Connections to the API server, watches and the Lease aside (``operator.connections``)."""

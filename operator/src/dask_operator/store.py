@@ -5,7 +5,7 @@ Views come from watch events, from full listings and from the answers to our own
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
@@ -183,10 +183,10 @@ class Store:
         found = self._autoscalers_by_cluster.get((namespace, cluster), set())
         return tuple(self.autoscalers.objects[(namespace, name)] for name in sorted(found))
 
-    def home(self, key: Key) -> tuple[str, str]:
-        """Namespace and name of the cluster that a custom resource belongs to: a job's own has the job's name."""
+    def family(self, key: Key) -> Hashable:
+        """What has places in the queue for itself: the groups of one cluster together, every other object alone."""
         group = self.group(key.namespace, key.name) if key.kind is Kind.WORKER_GROUP else None
-        return (key.namespace, group.spec.cluster if group is not None else key.name)
+        return (key.namespace, group.spec.cluster) if group is not None else key
 
     def pods_of(self, namespace: str, cluster: str) -> tuple[PodView, ...]:
         """All Pods labelled with a cluster's name."""

@@ -208,6 +208,7 @@ async def test_an_api_server_that_does_not_answer_holds_nobody_up_for_ever(
     mine = world.process()
     await take(mine)
     monkeypatch.setattr(leadership, "CALL_SECONDS", 0.05)
+    monkeypatch.setattr(leadership, "TRY_SECONDS", 0.02)
     world.api.slow = asyncio.Event()
     async with asyncio.timeout(5):
         if under_way == "a renewal":

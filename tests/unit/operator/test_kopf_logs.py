@@ -43,14 +43,16 @@ def test_what_a_plugins_handler_says_is_logged_with_its_object(logged: io.String
 @pytest.mark.parametrize(
     ("name", "level", "text", "kept"),
     [
-        (logs.OF_HANDLERS, logging.INFO, f"Handler '{logs.OUR_HANDLERS}Service' succeeded.", False),
-        (logs.OF_HANDLERS, logging.ERROR, f"Handler '{logs.OUR_HANDLERS}Service' failed: no", True),
-        (logs.OF_HANDLERS, logging.INFO, "Handler 'publish_address' succeeded.", True),
+        (logs.OF_HANDLERS, logging.INFO, "Handler 'saw-Service' succeeded.", False),
+        (logs.OF_HANDLERS, logging.INFO, "Timer 'often' succeeded.", False),
+        (logs.OF_HANDLERS, logging.INFO, "Creation is processed: 1 succeeded; 0 failed.", False),
+        (logs.OF_HANDLERS, logging.ERROR, "Handler 'saw-Service' failed: no", True),
+        (logs.OF_HANDLERS, logging.INFO, "the address is in the ConfigMap", True),
         ("kopf._core.reactor.running", logging.WARNING, "OS signals are ignored: not the main thread", False),
         ("dask_operator.life", logging.INFO, "OS signals are ignored", True),
     ],
 )
-def test_of_the_operators_own_handlers_only_failures_are_told(
+def test_that_a_handler_was_called_and_all_is_well_is_not_told(
     name: str, level: int, text: str, kept: bool
 ) -> None:
     record = logging.LogRecord(name, level, "", 0, text, (), None)

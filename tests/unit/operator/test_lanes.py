@@ -1,11 +1,12 @@
 """Calls side by side, so many for one cluster."""
 
 import asyncio
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 import pytest
 from dask_operator.errors import Refused, TryAgain
-from dask_operator.reconcile.lanes import Home, Lanes
+from dask_operator.reconcile.lanes import Lanes
 
 HUGE, SMALL = ("ns", "huge"), ("ns", "small")
 
@@ -27,7 +28,7 @@ class Calls:
         self.under_way.remove(name)
         self.made.append(name)
 
-    def begin(self, home: Home, *names: str) -> "asyncio.Task[None]":
+    def begin(self, home: Hashable, *names: str) -> "asyncio.Task[None]":
         return asyncio.create_task(self.lanes.side_by_side(home, names, self.call))
 
     async def until_under_way(self, *names: str) -> None:

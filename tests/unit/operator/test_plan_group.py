@@ -122,6 +122,20 @@ def test_a_retired_worker_that_ended_is_removed_without_counting_as_a_failure() 
     assert plan.failures == ()
 
 
+def test_a_worker_that_failed_while_it_was_to_be_retired_was_not_retired() -> None:
+    evicted = replace(worker(2, "terminated", age=20), disruption="EvictionByEvictionAPI")
+    of = group(replicas=1, status={"draining": draining(evicted)})
+    plan = plan_group(observed(of, worker(1), evicted))
+    assert [(r.why, r.outcome) for r in plan.remove] == [("failed before it was retired", Departure.BEREFT)]
+
+
+def test_workers_that_have_lost_their_scheduler_go_without_one_and_their_results_with_it() -> None:
+    plan = plan_group(observed(group(replicas=0), worker(1), scheduler=None, roster=None))
+    assert [(r.why, r.outcome) for r in plan.remove] == [
+        ("its results went with its scheduler", Departure.BEREFT)
+    ]
+
+
 def test_a_retired_worker_whose_deletion_did_not_happen_still_counts_as_retired() -> None:
     done = worker(2, "terminated", age=20)
     of = group(replicas=1, status={"draining": draining(done)})

@@ -51,6 +51,8 @@ def seen(**_):
 """
 BAD = "import a_module_that_nobody_has"
 HALF = f"{GOOD}\n{BAD}"
+SHARING = "import plugin_good"
+BROKEN_SHARING = f"import plugin_good\n{BAD}"
 QUITTER = f"{GOOD}\nraise SystemExit('not here')"
 MODULES = {
     "good": GOOD,
@@ -60,6 +62,8 @@ MODULES = {
     "curious": CURIOUS,
     "bad": BAD,
     "half": HALF,
+    "sharing": SHARING,
+    "alas": BROKEN_SHARING,
     "quitter": QUITTER,
 }
 
@@ -163,6 +167,15 @@ def test_a_broken_plugin_is_named_does_nothing_and_the_others_run(
     assert not plugins.have_handlers(registry)
     install(monkeypatch, broken, "other")
     assert plugins.load(must_load=False, unlabelled=()) == ["other"]
+
+
+def test_a_module_that_a_broken_plugin_shares_with_another_one_is_there_for_that(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    install(monkeypatch, "alas", "sharing")
+    with caplog.at_level(logging.INFO):
+        assert plugins.load(must_load=False, unlabelled=()) == ["sharing"]
+    assert "plugin sharing (plugin_sharing): handles service (handle_scheduler_service_create)" in caplog.text
 
 
 @pytest.mark.parametrize(("broken", "why"), [("bad", "a_module_that_nobody_has"), ("quitter", "not here")])

@@ -336,3 +336,23 @@ async def test_an_object_that_changes_its_cluster_while_it_waits_keeps_nobody_wa
         homes[second] = "another"
         work.gate.set()
         await until(lambda: len(work.done) == 3, "all of them")
+
+
+async def test_what_waits_for_its_cluster_s_places_is_no_sign_of_a_queue_that_stands_still() -> None:
+    work = Work()
+    work.gate.clear()
+    first, second = _groups("one", 2)
+    async with running(work, 4, _cluster_of, 1) as queue:
+        queue.add(second)
+        await until(lambda: work.running == [second], "the first")
+        await asyncio.sleep(0.05)
+        work.gate.set()
+        work.gate = asyncio.Event()
+        queue.add(first)
+        await until(lambda: work.running == [first], "the next")
+        queue.add(second, edited=True)
+        await until(lambda: bool(list(queue._places.waiting())), "it to wait")
+        queue._queued[second] -= 100.0
+        assert queue.oldest_age() > 99
+        assert queue.oldest_age(parked=False) < 99
+        work.gate.set()

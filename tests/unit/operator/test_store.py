@@ -194,3 +194,22 @@ def test_news_of_a_worker_concern_its_own_group_and_cluster_only() -> None:
         Key(Kind.CLUSTER, "ns", "c"),
         Key(Kind.WORKER_GROUP, "ns", "c-default"),
     }
+
+
+def test_groups_of_one_cluster_are_a_family_and_all_else_is_alone() -> None:
+    store = Store()
+    for name, cluster in (("a", "one"), ("b", "one"), ("c", "two")):
+        meta = {
+            "name": name,
+            "namespace": "ns",
+            "uid": f"uid-{name}",
+            "resourceVersion": "1",
+            "generation": 1,
+        }
+        body = {"kind": "DaskWorkerGroup", "metadata": meta, "spec": {"cluster": cluster, "worker": {}}}
+        store.apply("DaskWorkerGroup", store.read("DaskWorkerGroup", body))
+    groups = [Key(Kind.WORKER_GROUP, "ns", name) for name in "abc"]
+    others = [Key(kind, "ns", "one") for kind in (Kind.CLUSTER, Kind.JOB)]
+    families = [store.family(key) for key in (*groups, *others)]
+    assert families[0] == families[1]
+    assert len(set(families)) == 4

@@ -54,12 +54,14 @@ class Recorder:
         self._counts: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def tell(self, about: Owner, reason: str, message: str, warning: bool = False) -> None:
-        """Log what has happened, and record an Event. The same happening is written at most once a minute."""
-        logger.info("%s/%s: %s: %s", about.namespace, about.name, reason, message)
+        """Log what has happened, and record an Event: the same happening once a minute at most."""
         happening = Happening(about, reason, message, warning)
         now = asyncio.get_running_loop().time()
         count, last = self._counts.get(happening.name, (0, -REPEAT_SECONDS))
-        if now - last < REPEAT_SECONDS:
+        repeated = now - last < REPEAT_SECONDS
+        level = logging.DEBUG if repeated else logging.INFO
+        logger.log(level, "%s/%s: %s: %s", about.namespace, about.name, reason, message)
+        if repeated:
             return
         self._counts[happening.name] = (count + 1, now)
         while len(self._counts) > REMEMBERED:

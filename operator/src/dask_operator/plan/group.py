@@ -58,8 +58,10 @@ def _with_right_number(seen: GroupObserved, plan: GroupPlan, staying: list[PodVi
 
 
 def _finished(pod: PodView, leaving: bool) -> Removal:
-    if leaving:
+    if leaving and pod.ended_well:
         return Removal(pod, "retired", outcome=Departure.RETIRED)
+    if leaving:
+        return Removal(pod, "failed before it was retired", outcome=Departure.BEREFT)
     return Removal(pod, "ended by itself" if pod.exit_code == 0 else "failed")
 
 

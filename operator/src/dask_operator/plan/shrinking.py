@@ -37,7 +37,7 @@ def shrink(seen: GroupObserved, plan: GroupPlan, staying: Sequence[PodView], exc
     """Choose ``excess`` of the workers. Those that may hold results only by what the scheduler says now."""
     safe = [pod for pod in staying if not needs_scheduler(pod) or not seen.scheduler_lives]
     chosen = [ranked.pod for ranked in rank(safe, Placement())][:excess]
-    plan = replace(plan, remove=(*plan.remove, *(_empty(pod) for pod in chosen)))
+    plan = replace(plan, remove=(*plan.remove, *(_safe(pod) for pod in chosen)))
     excess -= len(chosen)
     if excess == 0:
         return plan
@@ -152,6 +152,13 @@ def _let_go(seen: GroupObserved, plan: GroupPlan, drain: Drain, pod: PodView) ->
         return replace(plan, again=sooner(plan.again, left))
     gone = Removal(pod, "retired", outcome=Departure.RETIRED) if attempt else _empty(pod)
     return replace(plan, remove=(*plan.remove, gone))
+
+
+def _safe(pod: PodView) -> Removal:
+    """What needs no scheduler to go, or has none any more."""
+    if not needs_scheduler(pod):
+        return _empty(pod)
+    return Removal(pod, "its results went with its scheduler", outcome=Departure.BEREFT)
 
 
 def _empty(pod: PodView) -> Removal:

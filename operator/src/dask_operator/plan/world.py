@@ -89,7 +89,7 @@ class Departure(Enum):
     RETIRED = "retired"
     """The scheduler had moved its results; it ended by itself, or was about to."""
     EMPTY = "empty"
-    """There was nothing to retire: it never ran, or never held a result."""
+    """There was nothing to retire: it did not run, or had held no result yet."""
     FORCED = "forced"
     """It was deleted with what it held: the scheduler did not let it go, or did not answer, for too long."""
     BEREFT = "bereft"

@@ -42,7 +42,7 @@ async def carry_out(
         await _try(context, key, about, item, made)
 
     try:
-        await context.lanes.side_by_side(about.identity, wanted, act)
+        await context.lanes.side_by_side(key, wanted, act)
     except Refused as error:
         reason = _REFUSED.get(error.kind, Reason.POD_REFUSED)
         context.refuse(key, about, (about.generation,), reason, error)

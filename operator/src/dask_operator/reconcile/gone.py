@@ -83,7 +83,7 @@ async def _delete(context: Context, key: Key, leftover: Leftover) -> None:
         return
     pods = [pod for pod in context.store.pods_of(key.namespace, key.name) if leftover.has(pod)]
     logger.info("deleting %d Pods of the gone %s: %s", len(pods), key, names_of(pods))
-    await context.lanes.side_by_side((key.namespace, key.name), pods, lambda pod: context.delete("Pod", pod))
+    await context.lanes.side_by_side(("gone", key), pods, lambda pod: context.delete("Pod", pod))
 
 
 async def _group(context: Context, namespace: str, leftover: Leftover) -> GroupView | None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from collections.abc import Hashable
 from dataclasses import replace
 
 from dask_operator_api import passes
@@ -18,7 +19,6 @@ from dask_operator.plan.world import GroupObserved, GroupPlan, Removal, blocked_
 from dask_operator.reconcile.asking import stuck, with_logs
 from dask_operator.reconcile.context import GONE_SECONDS, Context, names_of
 from dask_operator.reconcile.gone import makes_room
-from dask_operator.reconcile.lanes import Home
 from dask_operator.reconcile.living import after, is_living
 from dask_operator.status import group_status, waiting_status
 from dask_operator.status.conditions import connecting_for, lonely
@@ -137,8 +137,9 @@ def _tell(context: Context, seen: GroupObserved, plan: GroupPlan) -> None:
     _tell_blocked(context, seen, plan)
 
 
-def _home(group: GroupView) -> Home:
-    return (group.namespace, group.spec.cluster)
+def _home(group: GroupView) -> Hashable:
+    """Whose lanes a group shares: its cluster's other groups'."""
+    return ("workers", group.namespace, group.spec.cluster)
 
 
 async def _relabel(context: Context, seen: GroupObserved, plan: GroupPlan) -> None:
@@ -174,7 +175,7 @@ async def _remove(context: Context, seen: GroupObserved, plan: GroupPlan) -> Non
         removed = [removal.pod for removal in plan.remove if removal.why == why]
         lost = sum(removal.lost_results for removal in plan.remove if removal.why == why)
         loss = f"; {lost} results in their memory are lost" if lost else ""
-        bad = bool(lost) or why == "failed"
+        bad = bool(lost) or why.startswith("failed")
         context.recorder.tell(
             seen.group,
             "WorkersRemoved",

@@ -1,7 +1,7 @@
-"""Calls side by side, so many for one cluster at a time: however large it is, others get through."""
+"""Calls side by side, so many for the workers of one cluster at a time: however large it is, others get through."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
@@ -9,19 +9,21 @@ from dask_operator.errors import ApiError, Refused
 
 T = TypeVar("T")
 
-Home = tuple[str, str]
-"""Namespace and name of a cluster."""
-
 
 class Lanes:
-    """``most`` calls at a time for each cluster, over all the passes that are about it and its groups."""
+    """``most`` calls at a time for each home, over all the passes that share it.
+
+    The worker groups of a cluster do; its own few objects wait behind none of them.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._of: WeakValueDictionary[Home, asyncio.Semaphore] = WeakValueDictionary()
-        """Those in use: the last pass that needs a cluster's lanes lets go of them."""
+        self._of: WeakValueDictionary[Hashable, asyncio.Semaphore] = WeakValueDictionary()
+        """Those in use: the last pass that needs them lets go of them."""
 
-    async def side_by_side(self, home: Home, items: Sequence[T], act: Callable[[T], Awaitable[None]]) -> None:
+    async def side_by_side(
+        self, home: Hashable, items: Sequence[T], act: Callable[[T], Awaitable[None]]
+    ) -> None:
         """``act`` on all items; after the first failure no further one is begun.
 
         Raises:

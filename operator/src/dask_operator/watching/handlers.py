@@ -10,7 +10,6 @@ from dask_operator_api.kinds import GROUP, VERSION, Kind
 from dask_operator_api.manifests import Manifest
 
 from dask_operator.intake import SELECTOR, is_watched
-from dask_operator.logs import OUR_HANDLERS
 from dask_operator.watching.hearing import pauses
 
 LOGIN_PAUSE = 2.0
@@ -90,7 +89,7 @@ def register(
     """Watch the custom resources, and the Services and budgets of clusters."""
 
     def watch(kind: str, *resource: str) -> None:
-        @kopf.on.event(*resource, registry=registry, id=f"{OUR_HANDLERS}{kind}")
+        @kopf.on.event(*resource, registry=registry, id=f"saw-{kind}")
         async def saw(event: Any, **_: Any) -> None:
             body = dict(event["object"])
             body.setdefault("kind", kind)

@@ -5,6 +5,7 @@ import registers its handlers, with kopf's decorators, in kopf's default registr
 """
 
 import logging
+import sys
 from collections.abc import Iterable, Mapping, Sequence, Set
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -79,9 +80,14 @@ def _handlers(registry: kopf.OperatorRegistry) -> dict[str, list[Any]]:
 
 
 def _take_back(registry: kopf.OperatorRegistry, before: Mapping[str, list[Any]]) -> None:
-    """Have no handlers but those of before: one half of a plugin must not run without the other."""
+    """Have no handlers but those of before: one half of a plugin must not run without the other.
+
+    Another plugin that shares a module with it imports that anew, and has the handlers registered again.
+    """
     for name, part in vars(registry).items():
         if hasattr(part, "_handlers"):
+            for handler in part._handlers[len(before[name]) :]:
+                sys.modules.pop(getattr(handler.fn, "__module__", ""), None)
             part._handlers[:] = before[name]
 
 
