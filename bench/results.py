@@ -65,9 +65,9 @@ def keep(name: str, rows: Iterable[Row], whole: bool) -> None:
     (FOLDER / f"{name}.json").write_text(json.dumps(asdict(kept), indent=1))
 
 
-def load(name: str, folder: Path = FOLDER) -> Results:
+def load(name: str) -> Results:
     """What was kept under that name; empty where nothing was."""
-    path = folder / f"{name}.json"
+    path = FOLDER / f"{name}.json"
     if not path.exists():
         return Results()
     held = json.loads(path.read_text())

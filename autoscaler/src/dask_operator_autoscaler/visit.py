@@ -1,7 +1,8 @@
 """One visit to one cluster: ask its scheduler, decide for each of its autoscalers, and do what was decided."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from dask_operator_api import passes
@@ -92,13 +93,17 @@ class Visitor:
         groups = self._store.groups.of(home)
         chosen, refusals = targets(cluster, scalers, groups)
         for refusal in refusals:
-            await self._refuse(refusal)
+            with _pass_over(refusal.scaler):
+                await self._refuse(refusal)
         if cluster is None or not chosen:
             return DEFAULT_INTERVAL_SECONDS
         chosen = [replace(target, group=self._as_scaled(target)) for target in chosen]
         answers, silence = await self._ask(home, cluster, chosen, groups)
         standing = [after for before in chosen if (after := self._as_it_stands(before)) is not None]
-        pauses = [await self._decided(target, groups, answers, silence) for target in standing]
+        pauses = []
+        for target in standing:
+            with _pass_over(target.scaler):
+                pauses.append(await self._decide(target, groups, answers, silence))
         pause = min(pauses, default=AGAIN_SECONDS)
         return max(pause, self._pause(home, pause))
 
@@ -148,14 +153,6 @@ class Visitor:
             start_seconds=memory.start_seconds or 0.0,
             head_start=memory.head_start(self._wall(), coming),
         )
-
-    async def _decided(
-        self, target: Target, groups: Sequence[Group], answers: Answers | None, silence: Silence | None
-    ) -> float:
-        """Decide for one autoscaler, and do it; gives the seconds until the next decision."""
-        with passes.over(_title(target.scaler)):
-            passes.found(target.scaler.generation)
-            return await self._decide(target, groups, answers, silence)
 
     async def _decide(
         self, target: Target, groups: Sequence[Group], answers: Answers | None, silence: Silence | None
@@ -250,11 +247,6 @@ class Visitor:
         return self._kept[scaler.uid]
 
     async def _refuse(self, refusal: Refusal) -> None:
-        with passes.over(_title(refusal.scaler)):
-            passes.found(refusal.scaler.generation)
-            await self._say_why_not(refusal)
-
-    async def _say_why_not(self, refusal: Refusal) -> None:
         self._metrics.decided(refusal.reason.value)
         conditions = telling.unable(refusal.reason, refusal.message)
         if refusal.reason is Reason.SUSPENDED:
@@ -288,8 +280,12 @@ class Visitor:
             logger.warning("Event not written: %s", error)
 
 
-def _title(scaler: Autoscaler) -> str:
-    return f"{Kind.AUTOSCALER} {scaler.namespace}/{scaler.name}"
+@contextmanager
+def _pass_over(scaler: Autoscaler) -> Iterator[None]:
+    """What is logged in the block is about that autoscaler."""
+    with passes.over(f"{Kind.AUTOSCALER} {scaler.namespace}/{scaler.name}"):
+        passes.found(scaler.generation)
+        yield
 
 
 def _is_older(group: Group, other: Group) -> bool:

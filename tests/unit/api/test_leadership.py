@@ -218,6 +218,19 @@ async def test_an_api_server_that_does_not_answer_holds_nobody_up_for_ever(
     assert "has to expire: no answer" in caplog.text
 
 
+async def test_a_lease_that_is_missing_is_not_asked_for_again_and_again_at_the_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World()
+    mine = world.process()
+    await take(mine)
+    world.api.missing = True
+    monkeypatch.setattr(leadership, "CALL_SECONDS", 60.0)
+    async with asyncio.timeout(5):
+        await mine.release()
+    assert "has to expire: no such Lease" in caplog.text
+
+
 async def test_a_lease_that_has_somebody_elses_note_is_handed_over_all_the_same() -> None:
     world = World()
     mine = world.process()

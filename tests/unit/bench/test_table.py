@@ -45,7 +45,7 @@ def test_what_is_kept_is_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(results, "FOLDER", tmp_path)
     rows = [Row("a", 1.0, "s", 2.0, "<= 1 x")]
     results.keep("default", rows, whole=True)
-    found = results.load("default", tmp_path)
+    found = results.load("default")
     assert (found.rows, found.whole) == (rows, True)
     assert found.taken
     assert found.commit

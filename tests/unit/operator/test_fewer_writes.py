@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from dask_operator.plan.cluster_world import Create
+from dask_operator.plan.world import Departure, GroupPlan, Removal
 from dask_operator.reconcile import reconcile
 from dask_operator.reconcile.acts import carry_out
+from dask_operator.reconcile.group import _remove
 from dask_operator.reconcile.lanes import Lanes
 from dask_operator.reconcile.refusals import Waiting
 from dask_operator.reconcile.statuses import ARRIVE_SECONDS, StatusPace, verdicts
@@ -16,6 +18,7 @@ from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import items
 
 from tests.unit.operator.simulation import World
+from tests.unit.operator.worlds import group, worker
 
 
 @pytest.mark.parametrize("owned", [True, False])
@@ -69,6 +72,33 @@ def test_all_that_a_pass_has_made_is_one_event() -> None:
     (event,) = told
     assert event.startswith("Created: created ")
     assert all(name in event for name in ("Service c-scheduler", "Pod c-scheduler"))
+
+
+def test_of_each_worker_that_was_chosen_to_go_it_is_counted_how_that_ended_and_a_failure_is_a_warning() -> (
+    None
+):
+    counted: list[str] = []
+    told: list[tuple[str, bool]] = []
+
+    async def delete(kind: str, pod: Any) -> None:
+        assert kind == "Pod"
+
+    def tell(about: Any, reason: str, message: str, warning: bool) -> None:
+        told.append((message.partition(":")[0], warning))
+
+    recorder = SimpleNamespace(tell=tell)
+    context: Any = SimpleNamespace(delete=delete, left=counted.append, lanes=Lanes(16), recorder=recorder)
+    seen: Any = SimpleNamespace(group=group())
+    gone = Removal(worker(1), "retired", outcome=Departure.RETIRED)
+    lost = Removal(worker(2), "failed before it was retired", outcome=Departure.BEREFT)
+    ended = Removal(worker(3), "ended by itself")
+    asyncio.run(_remove(context, seen, GroupPlan(remove=(gone, lost, ended))))
+    assert sorted(counted) == ["bereft", "retired"]
+    assert told == [
+        ("removed 1 workers (retired)", False),
+        ("removed 1 workers (failed before it was retired)", True),
+        ("removed 1 workers (ended by itself)", False),
+    ]
 
 
 def _workers(ready: int) -> dict[str, Any]:

@@ -55,11 +55,7 @@ def load(
             _take_back(registry, before)
             logger.exception("%s; the operator runs without it", text)
             continue
-        known = {id(handler) for held in before.values() for handler in held}
-        new = [
-            handler for held in _handlers(registry).values() for handler in held if id(handler) not in known
-        ]
-        _introduce(point, new, unlabelled)
+        _introduce(point, _added(registry, before), unlabelled)
         loaded.append(point.name)
     return loaded
 
@@ -79,15 +75,20 @@ def _handlers(registry: kopf.OperatorRegistry) -> dict[str, list[Any]]:
     return {name: list(getattr(part, "_handlers", ())) for name, part in vars(registry).items()}
 
 
+def _added(registry: kopf.OperatorRegistry, before: Mapping[str, list[Any]]) -> list[Any]:
+    """The handlers that were registered since."""
+    return [new for name, held in _handlers(registry).items() for new in held[len(before[name]) :]]
+
+
 def _take_back(registry: kopf.OperatorRegistry, before: Mapping[str, list[Any]]) -> None:
     """Have no handlers but those of before: one half of a plugin must not run without the other.
 
     Another plugin that shares a module with it imports that anew, and has the handlers registered again.
     """
+    for handler in _added(registry, before):
+        sys.modules.pop(getattr(handler.fn, "__module__", ""), None)
     for name, part in vars(registry).items():
         if hasattr(part, "_handlers"):
-            for handler in part._handlers[len(before[name]) :]:
-                sys.modules.pop(getattr(handler.fn, "__module__", ""), None)
             part._handlers[:] = before[name]
 
 
@@ -111,24 +112,26 @@ def _name(selector: object) -> str:
 
 def _introduce(point: EntryPoint, new: Sequence[Any], unlabelled: Iterable[str]) -> None:
     """Log what a plugin does, and what it needs for that."""
-    handled = sorted({f"{of} ({handler.id})" for handler in new if (of := _resources(handler))})
+    of = [(handler, resources) for handler in new if (resources := _resources(handler))]
+    handled = sorted({f"{resources} ({handler.id})" for handler, resources in of})
     logger.info("plugin %s: handles %s", _named(point), ", ".join(handled) or "nothing")
-    resources = sorted({of for handler in new if (of := _resources(handler))})
-    if resources:
+    if of:
         logger.warning(
             "plugin %s needs the rights to list, watch and patch %s (operator.extraRules), and handlers that may be "
             "called again for the same thing",
             point.name,
-            ", ".join(resources),
+            ", ".join(sorted({resources for _, resources in of})),
         )
-    kept = sorted({of for h in new if getattr(h, "requires_finalizer", False) and (of := _resources(h))})
+    kept = sorted({resources for handler, resources in of if getattr(handler, "requires_finalizer", False)})
     if kept:
         logger.warning(
             "plugin %s has kopf put a finalizer on %s: none of them goes while no operator with this plugin runs",
             point.name,
             ", ".join(kept),
         )
-    for plural in sorted({plural for handler in new for plural in _narrowed(handler)} - {*unlabelled}):
+    for plural in sorted(
+        {plural for handler, _ in of for plural in _narrowed(handler.selector)} - {*unlabelled}
+    ):
         logger.warning(
             "plugin %s sees only those %s that carry the operator's labels%s",
             point.name,
@@ -137,11 +140,8 @@ def _introduce(point: EntryPoint, new: Sequence[Any], unlabelled: Iterable[str])
         )
 
 
-def _narrowed(handler: Any) -> Set[str]:
+def _narrowed(selector: object) -> Set[str]:
     """The kinds (plurals) among a handler's of which the API server sends those with the operator's labels only."""
-    selector = getattr(handler, "selector", None)
-    if selector is None:
-        return set()
     name = _name(selector)
     if name == ANYTHING or getattr(selector, "category", None):
         return {*BY_LABEL_NAMES.values()}
