@@ -47,6 +47,7 @@ class PortForward:
         self._dial = dial
         self._servers: list[asyncio.Server] = []
         self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._closed = False
         self.last_error: ClusterError | None = None
         """Why a connection could not be carried, the last time that happened."""
 
@@ -80,7 +81,11 @@ class PortForward:
         await stream.close()
 
     async def close(self) -> None:
-        """Stop listening and end all connections."""
+        """Stop listening and end all connections, also those that come meanwhile."""
+        self._closed = True
+        for server in self._servers:
+            _deafen(server)
+        await asyncio.sleep(0)
         for server in self._servers:
             server.close()
         ended = dict(self._connections)
@@ -93,6 +98,9 @@ class PortForward:
 
     def _handler(self, port: int) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]:
         def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            if self._closed:
+                writer.transport.abort()
+                return
             task = asyncio.ensure_future(self._carry(port, reader, writer))
             self._connections[task] = writer
             task.add_done_callback(self._ended)
@@ -121,6 +129,16 @@ class PortForward:
             await stream.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()  # the near side may still have to read what was sent to it
+
+
+def _deafen(server: asyncio.Server) -> None:
+    """Take no new connection from the next turn of the loop on.
+
+    One that was taken in the turn before a server's end would never be closed: asyncio cannot add it any more.
+    """
+    for listening in server.sockets:
+        with contextlib.suppress(NotImplementedError):  # where loops have no readers, there are no such turns
+            server.get_loop().remove_reader(listening.fileno())
 
 
 async def relay(

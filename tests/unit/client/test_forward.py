@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 from collections.abc import AsyncIterator
 
@@ -169,6 +170,22 @@ async def test_closing_ends_every_connection_and_closes_every_stream(pod: Pod) -
     with pytest.raises(ConnectionError):
         await connect(pod)
     writer.close()
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_connection_that_comes_while_it_closes_is_ended_too(pod: Pod, turns: int) -> None:
+    gc.disable()  # it would close what was forgotten, some day
+    try:
+        with socket.create_connection((HOST, pod.port)) as late:
+            late.setblocking(False)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await pod.forward.close()
+            with contextlib.suppress(ConnectionError):
+                answer = asyncio.get_running_loop().sock_recv(late, 1)
+                assert await asyncio.wait_for(answer, 5) == b""
+    finally:
+        gc.enable()
 
 
 async def test_a_stream_that_breaks_cuts_the_connection_and_tells_why(pod: Pod) -> None:
