@@ -186,7 +186,7 @@ class Store:
     def family(self, key: Key) -> Hashable:
         """What has places in the queue for itself: the groups of one cluster together, every other object alone."""
         group = self.group(key.namespace, key.name) if key.kind is Kind.WORKER_GROUP else None
-        return (key.namespace, group.spec.cluster) if group is not None else key
+        return group.family if group is not None else key
 
     def pods_of(self, namespace: str, cluster: str) -> tuple[PodView, ...]:
         """All Pods labelled with a cluster's name."""

@@ -89,8 +89,8 @@ def test_of_each_worker_that_was_chosen_to_go_it_is_counted_how_that_ended_and_a
     recorder = SimpleNamespace(tell=tell)
     context: Any = SimpleNamespace(delete=delete, left=counted.append, lanes=Lanes(16), recorder=recorder)
     seen: Any = SimpleNamespace(group=group())
-    gone = Removal(worker(1), "retired", outcome=Departure.RETIRED)
-    lost = Removal(worker(2), "failed before it was retired", outcome=Departure.BEREFT)
+    gone = Removal(worker(1), "retired", departure=Departure.RETIRED)
+    lost = Removal(worker(2), "failed before it was retired", departure=Departure.BEREFT, failed=True)
     ended = Removal(worker(3), "ended by itself")
     asyncio.run(_remove(context, seen, GroupPlan(remove=(gone, lost, ended))))
     assert sorted(counted) == ["bereft", "retired"]

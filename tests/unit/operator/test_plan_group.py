@@ -14,11 +14,11 @@ from tests.unit.operator.worlds import (
     NOW,
     WALL,
     blocked,
+    departures,
     draining,
     group,
     leaving,
     observed,
-    outcomes,
     process,
     removed,
     retired,
@@ -61,7 +61,7 @@ def test_a_worker_that_is_being_deleted_by_somebody_is_replaced_at_once() -> Non
 def test_a_finished_worker_is_removed_and_replaced_in_one_go() -> None:
     plan = plan_group(observed(group(replicas=1), worker(1, "terminated")))
     assert removed(plan) == {"c-default-1"}
-    assert outcomes(plan) == [None]
+    assert departures(plan) == [None]
     assert plan.create == (2,)
     assert [failure.pod for failure in plan.failures] == [worker(1).name]
 
@@ -118,7 +118,7 @@ def test_a_retired_worker_that_ended_is_removed_without_counting_as_a_failure() 
     of = group(replicas=1, status={"draining": draining(done)})
     plan = plan_group(observed(of, worker(1), done))
     assert [(removal.pod.uid, removal.why) for removal in plan.remove] == [(done.uid, "retired")]
-    assert outcomes(plan) == [Departure.RETIRED]
+    assert departures(plan) == [Departure.RETIRED]
     assert plan.failures == ()
 
 
@@ -126,12 +126,21 @@ def test_a_worker_that_failed_while_it_was_to_be_retired_was_not_retired() -> No
     evicted = replace(worker(2, "terminated", age=20), disruption="EvictionByEvictionAPI")
     of = group(replicas=1, status={"draining": draining(evicted)})
     plan = plan_group(observed(of, worker(1), evicted))
-    assert [(r.why, r.outcome) for r in plan.remove] == [("failed before it was retired", Departure.BEREFT)]
+    [removal] = plan.remove
+    assert (removal.why, removal.departure) == ("failed before it was retired", Departure.BEREFT)
+    assert removal.failed
+
+
+@pytest.mark.parametrize(("exit_code", "failed"), [(0, False), (1, True)])
+def test_a_worker_that_ended_unasked_has_failed_but_for_exit_code_0(exit_code: int, failed: bool) -> None:
+    ended = worker(1, "terminated", exit_code=exit_code)
+    [removal] = plan_group(observed(group(replicas=1), ended)).remove
+    assert (removal.failed, removal.departure) == (failed, None)
 
 
 def test_workers_that_have_lost_their_scheduler_go_without_one_and_their_results_with_it() -> None:
     plan = plan_group(observed(group(replicas=0), worker(1), scheduler=None, roster=None))
-    assert [(r.why, r.outcome) for r in plan.remove] == [
+    assert [(r.why, r.departure) for r in plan.remove] == [
         ("its results went with its scheduler", Departure.BEREFT)
     ]
 
@@ -153,7 +162,7 @@ def test_workers_that_never_ran_go_first_and_need_no_scheduler() -> None:
     pods = (worker(1), worker(2, "waiting"), worker(3, "unscheduled"), worker(4))
     plan = plan_group(observed(group(replicas=2), *pods, roster=None))
     assert removed(plan) == {"c-default-2", "c-default-3"}
-    assert outcomes(plan) == [Departure.EMPTY, Departure.EMPTY]
+    assert departures(plan) == [Departure.EMPTY, Departure.EMPTY]
     assert (plan.drains, plan.ask) == ((), False)
 
 
@@ -276,7 +285,7 @@ def test_a_worker_that_the_scheduler_let_go_gets_time_to_end_by_itself() -> None
     assert plan.again == pytest.approx(8)
     later = plan_group(replace(seen, attempts={pod.uid: Attempt(NOW - 60)}))
     assert [(r.pod.uid, r.why, r.lost_results) for r in later.remove] == [(pod.uid, "retired", 0)]
-    assert outcomes(later) == [Departure.RETIRED]
+    assert departures(later) == [Departure.RETIRED]
 
 
 def test_a_worker_that_cannot_be_let_go_blocks_and_is_asked_for_again_later() -> None:
@@ -298,7 +307,7 @@ def test_past_its_deadline_a_worker_goes_and_the_loss_is_counted() -> None:
     known = roster(process(worker(1)), process(pod, 0, results=3), process(pod, 1, results=4))
     plan = plan_group(observed(of, worker(1), pod, roster=known, answered={pod.uid: NOW - 3}))
     assert [(removal.pod.uid, removal.lost_results) for removal in plan.remove] == [(pod.uid, 7)]
-    assert outcomes(plan) == [Departure.FORCED]
+    assert departures(plan) == [Departure.FORCED]
 
 
 def test_past_its_deadline_a_worker_that_was_never_asked_for_is_asked_for_first() -> None:
@@ -325,7 +334,7 @@ def test_a_draining_worker_whose_container_is_gone_loses_its_pod() -> None:
     pod = worker(2, "waiting")
     of = group(replicas=1, status={"draining": draining(pod)})
     plan = plan_group(observed(of, worker(1), pod))
-    assert (removed(plan), outcomes(plan)) == ({pod.uid}, [Departure.BEREFT])
+    assert (removed(plan), departures(plan)) == ({pod.uid}, [Departure.BEREFT])
 
 
 # -- a scheduler that does not answer
@@ -353,7 +362,7 @@ def test_the_users_limit_decides_how_long_an_unreachable_scheduler_holds_workers
 ) -> None:
     of = group(replicas=1, status={"unreachableSince": rfc3339(WALL - waited)})
     plan = plan_group(observed(of, worker(1), worker(2), roster=silence()))
-    assert outcomes(plan) == [Departure.FORCED] * gone
+    assert departures(plan) == [Departure.FORCED] * gone
 
 
 def test_a_limit_of_zero_does_not_wait_for_a_scheduler_that_does_not_answer() -> None:

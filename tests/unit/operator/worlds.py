@@ -233,8 +233,8 @@ def removed(plan: GroupPlan) -> set[str]:
     return {removal.pod.uid for removal in plan.remove}
 
 
-def outcomes(plan: GroupPlan) -> list[Departure | None]:
-    return [removal.outcome for removal in plan.remove]
+def departures(plan: GroupPlan) -> list[Departure | None]:
+    return [removal.departure for removal in plan.remove]
 
 
 def leaving(plan: GroupPlan) -> list[str]:

@@ -114,6 +114,11 @@ class GroupView(ObjectView):
     status: Manifest
 
     @property
+    def family(self) -> tuple[str, str]:
+        """What the groups of one cluster have in common: its namespace and name."""
+        return (self.namespace, self.spec.cluster)
+
+    @property
     def copied_replicas(self) -> int | None:
         """The cluster's number of workers that was last copied into this group; None for other groups."""
         text = self.metadata.annotations.get(labels.COPIED_REPLICAS, "")

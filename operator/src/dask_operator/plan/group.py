@@ -59,10 +59,12 @@ def _with_right_number(seen: GroupObserved, plan: GroupPlan, staying: list[PodVi
 
 def _finished(pod: PodView, leaving: bool) -> Removal:
     if leaving and pod.ended_well:
-        return Removal(pod, "retired", outcome=Departure.RETIRED)
+        return Removal(pod, "retired", departure=Departure.RETIRED)
     if leaving:
-        return Removal(pod, "failed before it was retired", outcome=Departure.BEREFT)
-    return Removal(pod, "ended by itself" if pod.exit_code == 0 else "failed")
+        return Removal(pod, "failed before it was retired", departure=Departure.BEREFT, failed=True)
+    if pod.exit_code == 0:
+        return Removal(pod, "ended by itself")
+    return Removal(pod, "failed", failed=True)
 
 
 def _last_index(seen: GroupObserved) -> int:

@@ -30,7 +30,7 @@ def drop_useless(
         return plan, staying
     useless = [pod for pod in staying if seen.is_outdated(pod) and not pod.running]
     why = "of an older template, and not running"
-    removals = tuple(Removal(pod, why, outcome=Departure.EMPTY) for pod in useless)
+    removals = tuple(Removal(pod, why, departure=Departure.EMPTY) for pod in useless)
     return replace(plan, remove=(*plan.remove, *removals)), [pod for pod in staying if pod not in useless]
 
 

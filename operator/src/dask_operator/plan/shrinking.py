@@ -63,7 +63,7 @@ def _shrink_blind(
     if waited >= limit:
         why = f"the scheduler has not answered for {waited:.0f} s"
         victims = rank(pods, Placement(), seen.is_outdated)[:excess]
-        forced = tuple(Removal(v.pod, why, outcome=Departure.FORCED) for v in victims)
+        forced = tuple(Removal(v.pod, why, departure=Departure.FORCED) for v in victims)
         return replace(plan, remove=(*plan.remove, *forced))
     message = f"{excess} workers are to go, and the scheduler does not answer: {problem}"
     again = sooner(plan.again, RETRY_SECONDS, limit - waited)
@@ -79,7 +79,7 @@ def advance_drains(seen: GroupObserved, plan: GroupPlan) -> GroupPlan:
             continue
         if not pod.running or not seen.scheduler_lives:
             why = "its results went with its container or its scheduler"
-            plan = replace(plan, remove=(*plan.remove, Removal(pod, why, outcome=Departure.BEREFT)))
+            plan = replace(plan, remove=(*plan.remove, Removal(pod, why, departure=Departure.BEREFT)))
         elif not informed(seen, drain):
             plan = replace(plan, ask=True)
         else:
@@ -150,7 +150,7 @@ def _let_go(seen: GroupObserved, plan: GroupPlan, drain: Drain, pod: PodView) ->
     left = 0.0 if attempt is None else attempt.at + EXIT_SECONDS - seen.now
     if left > 0:
         return replace(plan, again=sooner(plan.again, left))
-    gone = Removal(pod, "retired", outcome=Departure.RETIRED) if attempt else _empty(pod)
+    gone = Removal(pod, "retired", departure=Departure.RETIRED) if attempt else _empty(pod)
     return replace(plan, remove=(*plan.remove, gone))
 
 
@@ -158,11 +158,11 @@ def _safe(pod: PodView) -> Removal:
     """What needs no scheduler to go, or has none any more."""
     if not needs_scheduler(pod):
         return _empty(pod)
-    return Removal(pod, "its results went with its scheduler", outcome=Departure.BEREFT)
+    return Removal(pod, "its results went with its scheduler", departure=Departure.BEREFT)
 
 
 def _empty(pod: PodView) -> Removal:
-    return Removal(pod, "never held results", outcome=Departure.EMPTY)
+    return Removal(pod, "never held results", departure=Departure.EMPTY)
 
 
 def _still_blocked(seen: GroupObserved, plan: GroupPlan) -> GroupPlan:

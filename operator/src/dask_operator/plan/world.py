@@ -103,8 +103,10 @@ class Removal:
     pod: PodView
     why: str
     lost_results: int = 0
-    outcome: Departure | None = None
+    departure: Departure | None = None
     """None for one that nobody had chosen to go."""
+    failed: bool = False
+    """Whether the worker itself has."""
 
 
 @dataclass(frozen=True)

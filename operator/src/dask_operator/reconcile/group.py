@@ -1,8 +1,6 @@
 """One pass over a worker group."""
 
 import logging
-from collections import Counter
-from collections.abc import Hashable
 from dataclasses import replace
 
 from dask_operator_api import passes
@@ -137,11 +135,6 @@ def _tell(context: Context, seen: GroupObserved, plan: GroupPlan) -> None:
     _tell_blocked(context, seen, plan)
 
 
-def _home(group: GroupView) -> Hashable:
-    """Whose lanes a group shares: its cluster's other groups'."""
-    return ("workers", group.namespace, group.spec.cluster)
-
-
 async def _relabel(context: Context, seen: GroupObserved, plan: GroupPlan) -> None:
     """Patch labels and annotations of living Pods that the user has edited."""
     handed = worker_metadata(seen.group)
@@ -152,7 +145,7 @@ async def _relabel(context: Context, seen: GroupObserved, plan: GroupPlan) -> No
         body = {"metadata": {"uid": pod.uid, **(handed.patch(pod.handed_down) or {})}}
         context.intake.saw("Pod", await context.kube.patch("Pod", pod.namespace, pod.name, body))
 
-    await context.lanes.side_by_side(_home(seen.group), plan.relabel, patch)
+    await context.lanes.side_by_side(seen.group.family, plan.relabel, patch)
 
 
 def _tell_blocked(context: Context, seen: GroupObserved, plan: GroupPlan) -> None:
@@ -167,20 +160,19 @@ def _tell_blocked(context: Context, seen: GroupObserved, plan: GroupPlan) -> Non
 async def _remove(context: Context, seen: GroupObserved, plan: GroupPlan) -> None:
     async def remove(removal: Removal) -> None:
         await context.delete("Pod", removal.pod)
-        if removal.outcome is not None:
-            context.left(removal.outcome.value)
+        if removal.departure is not None:
+            context.left(removal.departure.value)
 
-    await context.lanes.side_by_side(_home(seen.group), plan.remove, remove)
-    for why, many in Counter(removal.why for removal in plan.remove).items():
-        removed = [removal.pod for removal in plan.remove if removal.why == why]
-        lost = sum(removal.lost_results for removal in plan.remove if removal.why == why)
+    await context.lanes.side_by_side(seen.group.family, plan.remove, remove)
+    for why in dict.fromkeys(removal.why for removal in plan.remove):
+        alike = [removal for removal in plan.remove if removal.why == why]
+        lost = sum(removal.lost_results for removal in alike)
         loss = f"; {lost} results in their memory are lost" if lost else ""
-        bad = bool(lost) or why.startswith("failed")
         context.recorder.tell(
             seen.group,
             "WorkersRemoved",
-            f"removed {many} workers ({why}): {names_of(removed)}{loss}",
-            warning=bad,
+            f"removed {len(alike)} workers ({why}): {names_of(removal.pod for removal in alike)}{loss}",
+            warning=bool(lost) or any(removal.failed for removal in alike),
         )
 
 
@@ -191,7 +183,7 @@ async def _create(
         await _create_worker(context, cluster, seen, index)
 
     try:
-        await context.lanes.side_by_side(_home(seen.group), plan.create, create)
+        await context.lanes.side_by_side(seen.group.family, plan.create, create)
     except Refused as error:
         generations = (seen.group.generation, cluster.generation)
         context.refuse(key, seen.group, generations, Reason.POD_REFUSED, error)
