@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from dask_operator.desired import default_image, image_in_force, scheduler_pod
-from dask_operator.observed import ClusterView, GroupView
+from dask_operator.observed import ClusterView, GroupView, PodView, Roster
 from dask_operator.observed.objects import cluster_view, group_view
 from dask_operator.plan.cluster import ClusterPlan, plan_cluster
 from dask_operator.plan.cluster_world import ClusterObserved, Create, Delete, Patch
-from dask_operator.plan.world import Attempt
+from dask_operator.plan.world import ROSTER_MAX_AGE, Attempt
 from dask_operator_api.manifests import Manifest, section
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -341,6 +341,20 @@ def test_workers_that_somebody_deletes_are_retired_while_their_grace_period_last
 def test_the_scheduler_is_asked_about_leaving_workers_if_it_has_said_nothing_yet() -> None:
     plan = plan_cluster(settled(cluster(), workers=(worker(1, deleting=True),)), DEFAULTS)
     assert (plan.ask, plan.retire) == (True, ())
+
+
+def test_a_leaving_worker_that_connects_late_is_looked_for_until_its_container_ends() -> None:
+    going, staying = worker(1, deleting=True), worker(2)
+
+    def planned(going: PodView, known: Roster) -> ClusterPlan:
+        return plan_cluster(settled(cluster(), workers=(going, staying), roster=known), DEFAULTS)
+
+    early = planned(going, roster(process(staying)))
+    assert (early.retire, early.ask, early.again) == ((), False, ROSTER_MAX_AGE)
+    assert planned(going, roster(process(staying), age=ROSTER_MAX_AGE + 0.1)).ask
+    assert planned(going, roster(process(staying), process(going))).retire == (going,)
+    ended = planned(worker(1, "terminated", deleting=True), roster(process(staying), age=600))
+    assert (ended.retire, ended.ask) == ((), False)
 
 
 def test_leaving_workers_are_not_retired_twice_nor_without_a_scheduler() -> None:

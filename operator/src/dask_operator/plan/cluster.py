@@ -1,5 +1,6 @@
 """What to do about a cluster's own objects: the scheduler Pod, the Service, the groups."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dask_operator_api.kinds import Kind
@@ -26,7 +27,7 @@ from dask_operator.plan.cluster_world import (
 )
 from dask_operator.plan.overdue import overdue
 from dask_operator.plan.scheduler import SchedulerPlan, plan_scheduler
-from dask_operator.plan.world import RETRY_SECONDS, sooner
+from dask_operator.plan.world import RETRY_SECONDS, ROSTER_MAX_AGE, sooner
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def plan_cluster(seen: ClusterObserved, defaults: Defaults) -> ClusterPlan:
     if end is not None:
         return ClusterPlan(image=image.name, default_image=default, acts=(end,))
     leaving = _leaving(seen)
+    known = tuple(pod for pod in leaving if seen.placement.of(pod)) if seen.informed else ()
     scheduler = plan_scheduler(seen, image.name, default, defaults.pull_secrets)
     forced, later = overdue(_ours(seen), seen.wall)
     return ClusterPlan(
@@ -73,11 +75,11 @@ def plan_cluster(seen: ClusterObserved, defaults: Defaults) -> ClusterPlan:
             *autoscaler_acts(seen),
             *forced,
         ),
-        retire=leaving if seen.informed else (),
+        retire=known,
         conflicts=tuple(_conflicts(seen, defaults)),
         outdated=_outdated(seen, image),
         ask=bool(leaving) and not seen.informed,
-        again=sooner(scheduler.again, later, RETRY_SECONDS if leaving else None),
+        again=sooner(scheduler.again, later, _look_at_leaving(seen, leaving, known)),
     )
 
 
@@ -147,14 +149,23 @@ def _conflicts(seen: ClusterObserved, defaults: Defaults) -> list[NameConflict]:
 
 
 def _leaving(seen: ClusterObserved) -> tuple[PodView, ...]:
-    """Worker Pods that somebody deletes or evicts while the cluster lives, with workers that can be saved."""
+    """Worker Pods that somebody deletes or evicts while the cluster lives, and whose workers can still be saved."""
     scheduler = seen.own_scheduler
     if scheduler is None or not scheduler.serving:
         return ()
-    leaving = [pod for pod in seen.workers if pod.deleting and pod.running and _worth_asking(seen, pod)]
-    if seen.informed:
-        leaving = [pod for pod in leaving if seen.placement.of(pod)]
-    return tuple(leaving)
+    return tuple(pod for pod in seen.workers if pod.deleting and pod.running and _worth_asking(seen, pod))
+
+
+def _look_at_leaving(
+    seen: ClusterObserved, leaving: Sequence[PodView], known: Sequence[PodView]
+) -> float | None:
+    """When to look again at workers that somebody deletes: soon at those that the scheduler does not know.
+
+    They may have connected since it was asked, and get work, until their container ends.
+    """
+    if seen.informed and len(known) < len(leaving):
+        return ROSTER_MAX_AGE
+    return RETRY_SECONDS if leaving else None
 
 
 def _worth_asking(seen: ClusterObserved, pod: PodView) -> bool:
