@@ -64,7 +64,7 @@ def test_workers_come_for_the_work_and_go_after_it_and_no_task_runs_twice(namesp
     with dask_client(namespace, "wave") as client:
         futures: list[Future] = client.map(_work, range(TASKS), tally=tally.address)
         began = time.monotonic()
-        eventually("the first worker", lambda: _connected(client) > 0, 30)
+        eventually("the first worker", lambda: _connected(client) > 0, 90)
         print(f"first worker after {time.monotonic() - began:.1f} s")
         eventually("all that it may have", lambda: _connected(client) == MOST, 60)
         assert client.gather(futures) == list(range(TASKS))
@@ -90,7 +90,7 @@ def test_each_of_several_autoscalers_gives_its_group_what_only_that_can_do(names
     tally = start_tally(namespace)
     with dask_client(namespace, "two") as client:
         plain: list[Future] = client.map(_work, range(10), tally=tally.address)
-        eventually("a worker of the default group", lambda: _connected(client) > 0, 30)
+        eventually("a worker of the default group", lambda: _connected(client) > 0, 90)
         assert client.gather(plain) == list(range(10))
         assert workers(namespace, "two-gpu") == []
         special: list[Future] = client.map(_work, range(10, 14), tally=tally.address, resources={"GPU": 1})

@@ -15,7 +15,7 @@ from dask_operator_client import KubeCluster, errors
 from distributed import Client
 
 from tests.support.kubectl import apply
-from tests.support.namespaces import fresh_namespace
+from tests.support.namespaces import fresh_namespace, wait_in_force
 
 from .test_autoscaler import autoscaler
 
@@ -77,6 +77,7 @@ def test_a_cluster_computes_from_outside_through_the_port_forward(shared: KubeCl
 
 def test_the_environment_reaches_the_scheduler_and_the_workers(shared: KubeCluster) -> None:
     with Client(shared) as client:
+        client.wait_for_workers(2, timeout=SECONDS)
         assert client.run_on_scheduler(os.getenv, "FOO") == "bar"
         assert set(client.run(os.getenv, "FOO").values()) == {"bar"}
 
@@ -222,6 +223,7 @@ def test_an_image_that_does_not_exist_is_an_error_with_the_reason_within_seconds
 def test_a_quota_without_room_is_an_error_with_the_reason_within_seconds(namespace: str) -> None:
     kubectl("create", "quota", "none", "--hard=pods=0", "--namespace", namespace)
     try:
+        wait_in_force(namespace, "none")
         start = time.monotonic()
         with pytest.raises(errors.ClusterFailed, match="quota"):
             KubeCluster(name="full", namespace=namespace, quiet=True)

@@ -41,9 +41,9 @@ def test_a_cluster_without_signs_of_life_is_deleted_and_one_with_them_stays(name
     eventually("the silent cluster to be deleted", beat_until_gone, 60)
     assert time.monotonic() - began >= LIFE
     assert is_there(namespace, "living")
+    kubectl("annotate", "-n", namespace, "daskcluster", "living", f"{labels.TIME_TO_LIVE}-")
     [message] = eventually("the reason", lambda: told(namespace, "silent"))
     assert f"{labels.TIME_TO_LIVE} is {LIFE}" in message
-    kubectl("annotate", "-n", namespace, "daskcluster", "living", f"{labels.TIME_TO_LIVE}-")
 
 
 @pytest.mark.slow

@@ -125,7 +125,7 @@ def namespace() -> Iterator[str]:
     body["metadata"]["labels"] = {f"pod-security.kubernetes.io/{level}": "restricted" for level in levels}
     ok(run("kubectl", "apply", "--filename=-", stdin=json.dumps(body)))
     yield NAMESPACE
-    ok(run("kubectl", "delete", "namespace", NAMESPACE, "--wait=false"))
+    ok(run("kubectl", "delete", "namespace", NAMESPACE))  # gone, as this process may come back to this module
 
 
 @pytest.mark.parametrize("plural", PLURALS)

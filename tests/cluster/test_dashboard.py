@@ -64,7 +64,7 @@ def test_a_browser_shows_the_running_tasks_through_the_link(namespace: str) -> N
         KubeCluster(name="seen", n_workers=1, namespace=namespace, quiet=True) as cluster,
         Client(cluster) as client,
     ):
-        running = client.map(napping, range(100))
+        running = client.map(napping, range(1000))
         picture = asyncio.run(picture_with(cluster.dashboard_link, RUNNING, finished()))
         client.cancel(running)
     PICTURE.parent.mkdir(parents=True, exist_ok=True)

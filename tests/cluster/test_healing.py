@@ -14,6 +14,7 @@ from tests.support.dask import (
     condition,
     dask_client,
     dask_cluster,
+    events,
     fake_worker_pods,
     names,
     wait_connected,
@@ -42,20 +43,20 @@ def test_a_scheduler_that_is_lost_again_and_again_is_replaced_ever_more_slowly(n
         kubectl("delete", "pod", "doom-scheduler", "-n", namespace, "--now")
         if loss < 2:
             eventually("another one", lambda uid=uid: _uid(namespace, "doom-scheduler") not in ("", uid), 10)  # type: ignore[misc]
-    held = eventually("the pause to be told", lambda: _lost(namespace), 5, every=0.05)
-    assert "lost 3 times" in held["message"]
-    wait_told(namespace, "doom", "SchedulerLost")
+    eventually(
+        "an Event about the pause",
+        lambda: any(
+            item["reason"] == "SchedulerLost" and "lost 3 times" in item["message"]
+            for item in events(namespace, "doom")
+        ),
+        30,
+    )
     eventually(
         "the cluster to be Ready after the pause",
         lambda: _ready(namespace, "doom").get("status") == "True",
         30,
     )
     assert (get(namespace, "daskcluster", "doom") or {})["status"]["scheduler"]["restarts"] == 3
-
-
-def _lost(namespace: str) -> Tree | None:
-    held = _ready(namespace, "doom")
-    return held if held.get("reason") == "SchedulerLost" else None
 
 
 def test_a_scheduler_that_ends_by_itself_is_replaced_and_its_end_is_told(namespace: str) -> None:

@@ -1,6 +1,7 @@
 """Jobs on the real cluster: whatever happens, they end as they should and leave what they should."""
 
 import functools
+import json
 import time
 from pathlib import Path
 
@@ -97,9 +98,6 @@ def test_failures_in_place_at_once_and_out_of_time(namespace: str) -> None:
     never = dask_job("never", "exit 4", pod={"restartPolicy": "Never"})
     late = dask_job("late", FOREVER, activeDeadlineSeconds=12, ttlSecondsAfterFinished=20)
     apply(namespace, once, never, late)
-    item = ended(namespace, "in-place", "Complete", "Completed")
-    assert item["status"]["attempts"][0]["restarts"] == 1
-    assert outcomes(ended(namespace, "never", "Failed", "ProgramFailed")) == ["ProgramFailed"]
     assert outcomes(ended(namespace, "late", "Failed", "DeadlineExceeded")) == ["DeadlineExceeded"]
 
     def stopped() -> bool:
@@ -107,24 +105,27 @@ def test_failures_in_place_at_once_and_out_of_time(namespace: str) -> None:
 
     eventually("the runner to be stopped", stopped, 20)
     assert "begun" in kubectl("logs", "late-runner", "-n", namespace)
+    item = ended(namespace, "in-place", "Complete", "Completed")
+    assert item["status"]["attempts"][0]["restarts"] == 1
+    assert outcomes(ended(namespace, "never", "Failed", "ProgramFailed")) == ["ProgramFailed"]
     eventually("the job to be deleted", lambda: get(namespace, "daskjob", "late") is None, 40)
     only_left(namespace, "in-place-runner", "never-runner")
 
 
 def test_a_suspended_job_has_nothing_and_begins_anew_when_it_is_resumed(namespace: str) -> None:
-    apply(namespace, dask_job("pause", "sleep 2"), dask_job("waits", "true", suspend=True))
+    apply(namespace, dask_job("pause", FOREVER), dask_job("waits", "true", suspend=True))
     _running(namespace, "pause")
 
-    def suspend(value: str) -> None:
-        patch = f'{{"spec":{{"suspend":{value}}}}}'
+    def change(spec: Tree) -> None:
+        patch = json.dumps({"spec": spec})
         kubectl("patch", "daskjob", "pause", "-n", namespace, "--type=merge", "-p", patch)
 
-    suspend("true")
+    change({"suspend": True})
     kubectl("wait", "-n", namespace, "--for=condition=Suspended", "daskjob/pause", "--timeout=60s")
     only_left(namespace)
     assert outcomes(job(namespace, "pause")) == ["Suspended"]
     assert condition(job(namespace, "waits"), "Suspended")["status"] == "True"
-    suspend("false")
+    change({"suspend": False, "job": dask_job("pause", "sleep 2")["spec"]["job"]})
     item = ended(namespace, "pause", "Complete", "Completed")
     assert outcomes(item) == ["Suspended", "Succeeded"]
     only_left(namespace, "pause-runner-2")
@@ -149,7 +150,7 @@ def test_a_lost_runner_and_a_lost_scheduler_begin_another_attempt_and_do_not_cou
     assert item["status"]["failures"] == 0
     assert "connect" in item["status"]["attempts"][1]["log"]  # or how it lost the connection
     kubectl("delete", "daskjob", "robbed", "-n", namespace)
-    only_left(namespace)
+    only_left(namespace, seconds=120)
 
 
 def test_what_never_starts_says_why_and_ends_where_the_spec_limits_it(namespace: str) -> None:
@@ -158,13 +159,13 @@ def test_what_never_starts_says_why_and_ends_where_the_spec_limits_it(namespace:
     nowhere = {"worker": {"spec": {"nodeSelector": {"no": "node"}}}}
     apply(
         namespace,
-        dask_job("no-image", "", pod=image, startPolicy={"timeoutSeconds": 15}),
-        dask_job("no-workers", "true", cluster=nowhere, startPolicy={"workers": 1, "timeoutSeconds": 15}),
+        dask_job("no-image", "", pod=image, startPolicy={"timeoutSeconds": 25}),
+        dask_job("no-workers", "true", cluster=nowhere, startPolicy={"workers": 1, "timeoutSeconds": 25}),
         dask_job("refused", "true", pod={"restartPolicy": "OnFailure", "priority": "high"}),
     )
     ended(namespace, "refused", "Failed", "PodRefused")
-    not_yet(namespace, "no-image", "ImagePullFailed", 14)
-    not_yet(namespace, "no-workers", "Unschedulable", 14)
+    not_yet(namespace, "no-image", "ImagePullFailed", 24)
+    not_yet(namespace, "no-workers", "Unschedulable", 24)
     for name in ("no-image", "no-workers"):
         assert outcomes(ended(namespace, name, "Failed", "StartTimeout")) == ["StartTimeout"]
     only_left(namespace)

@@ -67,10 +67,12 @@ def test_kills_of_the_operator_change_only_how_long_it_takes(
         killer = Killer(operator, kills, SEED)
         killer.start()
         rounds = 0
-        while killer.done < kills or rounds == 0:
-            _life(namespace, tally, rounds)
-            rounds += 1
-        killer.stop()
+        try:
+            while killer.done < kills or rounds == 0:
+                _life(namespace, tally, rounds)
+                rounds += 1
+        finally:
+            killer.stop()
     assert killer.done >= kills
     runs = Counter(key for key, _ in tally.runs())
     assert runs == {f"result-{number}": 1 for number in range(40 * rounds)}

@@ -65,7 +65,7 @@ def test_the_long_manifest_of_existing_users_gives_the_known_names(namespace: st
             for n in names(list_objects(namespace, kind, "dask.org/cluster-name=my-cluster"))
         }
 
-    eventually("nothing of the cluster to be left", lambda: not left(), 30)
+    eventually("nothing of the cluster to be left", lambda: not left(), 90)
 
 
 def test_workers_follow_the_last_edit_of_either_number(namespace: str) -> None:

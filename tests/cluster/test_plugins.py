@@ -24,8 +24,8 @@ def with_plugin() -> Iterator[str]:
     need_local_cluster()
     image = "localhost/dask-operator-with-plugin:dev"
     subprocess.run(["make", "--silent", "plugin-image"], cwd=ROOT, check=True, timeout=300)
-    ok(run("helm", "upgrade", DEPLOYMENT, str(CHART), *RELEASE, f"--values={VALUES}"))
     try:
+        ok(run("helm", "upgrade", DEPLOYMENT, str(CHART), *RELEASE, f"--values={VALUES}"))
         wait_rolled_out()
         pod = leading_pod() or {}
         assert pod["spec"]["containers"][0]["image"] == image

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.dask import condition, dask_cluster, event_reasons, fake_worker_pods, wait_told, workers
 from tests.support.kubectl import Tree, apply, eventually, get, kubectl
+from tests.support.namespaces import wait_in_force
 
 SECONDS = 10
 """Between the moment that Kubernetes knows and the moment that the user can read it."""
@@ -71,12 +72,13 @@ def test_trouble_of_a_worker_is_told_with_its_remedy_and_is_gone_when_it_is_over
     apply(namespace, dask_cluster("bad", 1, worker=worker, scheduler=FAKE_SCHEDULER))
     eventually("Kubernetes to know", lambda: any(shown(pod) for pod in workers(namespace, "bad-default")), 60)
 
-    def told(kind: str, name: str, of: str) -> bool:
-        return condition(get(namespace, kind, name), of).get("reason") == reason
+    def told(kind: str, name: str, of: str) -> Tree | None:
+        held = condition(get(namespace, kind, name), of)
+        return held if held.get("reason") == reason else None
 
-    eventually("the cluster to tell", lambda: told("daskcluster", "bad", "WorkersReady"), SECONDS)
+    held = eventually("the cluster to tell", lambda: told("daskcluster", "bad", "WorkersReady"), SECONDS)
+    assert remedy in held["message"]
     eventually("the group to tell", lambda: told("daskworkergroup", "bad-default", "Ready"), SECONDS)
-    assert remedy in condition(get(namespace, "daskcluster", "bad"), "WorkersReady")["message"]
     for name in ("bad", "bad-default"):
         eventually(f"an Event on {name}", lambda name=name: reason in event_reasons(namespace, name), SECONDS)  # type: ignore[misc]
     apply(namespace, dask_cluster("bad", 1, worker={**GOOD, "image": None}, scheduler=FAKE_SCHEDULER))
@@ -112,9 +114,13 @@ def test_trouble_of_a_scheduler_is_told_and_an_edit_ends_it(
     def ready() -> Tree:
         return condition(get(namespace, "daskcluster", "head"), "Ready")
 
-    eventually(f"Ready to be False with {reason}", lambda: ready().get("reason") == reason, 40)
-    assert remedy in ready()["message"]
-    assert (get(namespace, "daskcluster", "head") or {})["status"]["phase"] == "Error"
+    def troubled() -> Tree | None:
+        item = get(namespace, "daskcluster", "head")
+        return item if condition(item, "Ready").get("reason") == reason else None
+
+    item = eventually(f"Ready to be False with {reason}", troubled, 40)
+    assert remedy in condition(item, "Ready")["message"]
+    assert item["status"]["phase"] == "Error"
     eventually("an Event", lambda: reason in event_reasons(namespace, "head"), SECONDS)
     apply(namespace, dask_cluster("head", 0, scheduler=FAKE_SCHEDULER))
     eventually("the cluster to be Ready after the edit", lambda: ready().get("status") == "True", 60)
@@ -130,6 +136,7 @@ def test_a_quota_is_told_and_workers_come_when_it_is_raised(namespace: str) -> N
         }
 
     apply(namespace, quota(2))
+    wait_in_force(namespace, "few")
     apply(namespace, dask_cluster("poor", 3, worker=GOOD, scheduler=FAKE_SCHEDULER))
 
     def told() -> bool:

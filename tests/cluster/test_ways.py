@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
-from dask_operator_client import KubeCluster
+from dask_operator_client import KubeCluster, connecting
 from distributed import Client
 
 from tests.support.kubectl import ROOT, apply, eventually, get, kubectl
@@ -18,7 +18,7 @@ LOAD_BALANCER = "192.0.2.10"
 
 PROGRAM = """
 import json, urllib.request
-from dask_operator_client import KubeCluster
+from dask_operator_client import KubeCluster, connecting
 from distributed import Client
 with KubeCluster(name="inside", n_workers=1, quiet=True) as cluster, Client(cluster) as client:
     result = client.submit(sum, [1, 2, 3]).result(timeout=60)
@@ -71,7 +71,8 @@ def ended(namespace: str, pod: str) -> str | None:
     return phase if phase in ("Succeeded", "Failed") else None
 
 
-def test_a_node_port_is_used_where_it_can_be_reached(namespace: str) -> None:
+def test_a_node_port_is_used_where_it_can_be_reached(namespace: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connecting.SETTLING_SECONDS, "NodePort", 30.0)  # for as long as kube-proxy may take
     with KubeCluster(
         name="node", n_workers=1, namespace=namespace, scheduler_service_type="NodePort", quiet=True
     ) as cluster:

@@ -46,7 +46,7 @@ def calls(since: str, part: str = "operator") -> Iterator[Call]:
     for log in paths.audit_logs():
         with log.open() as lines:
             for line in lines:
-                if account not in line:
+                if account not in line or not line.endswith("\n"):  # another's, or half written
                     continue
                 entry = json.loads(line)
                 if entry["user"]["username"] == account and entry["requestReceivedTimestamp"] >= since:

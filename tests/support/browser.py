@@ -5,9 +5,12 @@ It is spoken to in Chromium's own protocol (DevTools), over a web socket.
 
 import asyncio
 import base64
+import contextlib
 import itertools
 import json
+import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -69,7 +72,7 @@ def program() -> str:
 @asynccontextmanager
 async def opened(address: str) -> AsyncIterator[Page]:
     """A page that has loaded; the browser ends with the block."""
-    with tempfile.TemporaryDirectory(prefix="browser-") as folder:
+    with tempfile.TemporaryDirectory(prefix="browser-", ignore_cleanup_errors=True) as folder:
         command = [
             program(),
             "--headless",
@@ -82,7 +85,9 @@ async def opened(address: str) -> AsyncIterator[Page]:
             "about:blank",
         ]
         quiet = asyncio.subprocess.DEVNULL
-        browser = await asyncio.create_subprocess_exec(*command, stdout=quiet, stderr=quiet)
+        browser = await asyncio.create_subprocess_exec(
+            *command, stdout=quiet, stderr=quiet, start_new_session=True
+        )
         try:
             async with aiohttp.ClientSession() as session:
                 socket_address = await _socket_address(session, Path(folder))
@@ -91,7 +96,10 @@ async def opened(address: str) -> AsyncIterator[Page]:
                     await page.go_to(address)
                     yield page
         finally:
-            browser.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(
+                    browser.pid, signal.SIGKILL
+                )  # what is started is a script, and the browser its child
             await browser.wait()
 
 

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .kubectl import eventually, get, kubectl, list_objects
+from .kubectl import Tree, eventually, get, kubectl, list_objects
 
 WATCHED = tuple(os.environ.get("WATCH_NAMESPACES", "").split())
 """The namespaces that the installed operator looks after; none for all."""
@@ -49,6 +49,16 @@ def fresh_namespace(hint: str) -> Iterator[str]:
     finally:
         _clear(name, wait=False)
         _free.append(name)
+
+
+def wait_in_force(namespace: str, quota: str) -> None:
+    """Wait until a ResourceQuota limits anything: it does once its controller has taken it up."""
+
+    def taken_up() -> Tree | None:
+        held: Tree | None = (get(namespace, "resourcequota", quota) or {}).get("status", {}).get("hard")
+        return held
+
+    eventually(f"the quota {quota} to be in force", taken_up)
 
 
 def _clear(namespace: str, wait: bool = True) -> None:

@@ -30,6 +30,9 @@ GROUPS = (
 SECONDS = 30.0
 SETTLING_SECONDS = 10.0
 
+PASSING = frozenset({0, 429, 500, 502, 503, 504})
+"""Statuses (0: no answer) of an API server that is busy or away for a moment."""
+
 
 class _Connection(http.client.HTTPConnection):
     """A connection that is closed when its thread has ended."""
@@ -126,7 +129,7 @@ class Reader:
             try:
                 return self._connected(path)
             except ReadError as error:
-                if error.status != 429 or time.monotonic() > deadline:
+                if error.status not in PASSING or time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)
 

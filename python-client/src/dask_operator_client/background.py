@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-LAST_SECONDS = 0.25
+LAST_SECONDS = 2.0
 """How long the loop runs on when all is done, for TLS connections that are closed to say goodbye."""
 
 
