@@ -190,6 +190,36 @@ def test_a_worker_pod_that_is_deleted_by_hand_hands_over_its_results(namespace: 
     assert Counter(Counter(key for key, _ in tally.runs()).values()) == {1: 40}
 
 
+@pytest.mark.slow
+def test_a_worker_that_is_deleted_as_soon_as_it_has_a_result_hands_it_over(namespace: str) -> None:
+    """What the operator knows of a scheduler's workers may be older than such a worker."""
+    apply(namespace, dask_cluster("young", 1))
+    tally = start_tally(namespace)
+    with dask_client(namespace, "young") as client:
+        futures = [_result_of_a_new_worker(namespace, client, n, tally) for n in range(8)]
+        assert _sums(client, futures) == [float(n * NUMBERS) for n in range(8)]
+    assert Counter(key for key, _ in tally.runs()) == {f"fill-{n}": 1 for n in range(8)}
+
+
+def _result_of_a_new_worker(namespace: str, client: Client, number: int, tally: Tally) -> Future:
+    """A result that was computed by a worker whose Pod was deleted at once, when that is gone."""
+
+    def known() -> dict[str, str]:
+        return {a: w["name"] for a, w in client.scheduler_info(n_workers=-1)["workers"].items()}
+
+    wait_connected(namespace, "young", 1)
+    before = known()
+    kubectl("scale", "-n", namespace, "daskcluster", "young", "--replicas=2")
+    address = eventually("a new worker", lambda: next(iter({*known()} - {*before}), None), every=0.02)
+    future = client.submit(_fill, number, tally.address, workers=[address], allow_other_workers=False)
+    wait([future])
+    pod = known()[address]
+    kubectl("delete", "pod", pod, "-n", namespace, "--wait=false")
+    kubectl("scale", "-n", namespace, "daskcluster", "young", "--replicas=1")
+    eventually("the Pod to be gone", lambda: get(namespace, "pod", pod) is None, 90)
+    return future
+
+
 @pytest.mark.alone  # the node is everybody's
 def test_a_drained_node_hands_100_results_over_to_another_group(namespace: str) -> None:
     """Evictions one at a time, as a node with a disruption budget has them: into a second group that stays."""
