@@ -216,7 +216,9 @@ def _result_of_a_new_worker(namespace: str, client: Client, number: int, tally: 
     pod = known()[address]
     kubectl("delete", "pod", pod, "-n", namespace, "--wait=false")
     kubectl("scale", "-n", namespace, "daskcluster", "young", "--replicas=1")
-    eventually("the Pod to be gone", lambda: get(namespace, "pod", pod) is None, 90)
+    eventually(
+        "the Pod to be gone", lambda: get(namespace, "pod", pod) is None, 20
+    )  # not after its grace period
     return future
 
 
