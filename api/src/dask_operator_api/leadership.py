@@ -82,6 +82,8 @@ class Leadership:
     _busy: asyncio.Lock = field(default_factory=asyncio.Lock)
     _unsure: bool = False
     """Whether the last write was not answered well: it may have been carried out, and what is known may be old."""
+    _reopened: bool = False
+    """Whether the fence had closed by the time that the last write was answered."""
 
     @property
     def leading(self) -> bool:
@@ -112,8 +114,7 @@ class Leadership:
         """
         while True:
             await asyncio.sleep(RETRY_SECONDS)
-            was_leading = self.leading
-            if await self._attempt(self._renew) and not was_leading:
+            if await self._attempt(self._renew) and self._reopened:
                 logger.warning("the Lease could be renewed again, and nobody had taken it: going on")
                 self.resumed()
 
@@ -211,6 +212,7 @@ class Leadership:
             return False
         self._unsure = False
         self._seen = Sighting(Record.parse(answer), sent, sent)
+        self._reopened = not self.leading
         self.fence.open_until(sent + RENEW_SECONDS)
         return True
 

@@ -135,6 +135,33 @@ async def test_a_leader_that_cannot_renew_stops_and_goes_on_if_nobody_has_taken_
     assert mine.leading
 
 
+@pytest.mark.parametrize(
+    ("before", "during", "told"),
+    [(2.0, 1.0, 0), (RENEW_SECONDS + 1, 0.5, 1), (RENEW_SECONDS - 2, 3.0, 1)],
+    ids=["in time", "begun too late", "answered too late"],
+)
+async def test_who_depends_on_it_is_told_when_it_goes_on_after_the_fence_had_closed(
+    monkeypatch: pytest.MonkeyPatch, before: float, during: float, told: int
+) -> None:
+    monkeypatch.setattr(leadership, "RETRY_SECONDS", 0.0)
+    world, calls = World(), []
+    mine = world.process()
+    mine.resumed = lambda: calls.append(world.now)
+    await take(mine)
+    world.now += before
+    world.api.slow = asyncio.Event()
+    world.api.carried_out.clear()
+    holding = asyncio.ensure_future(mine.hold())
+    await world.api.carried_out.wait()
+    world.now += during
+    world.api.carried_out.clear()
+    world.api.slow.set()
+    await world.api.carried_out.wait()  # the next renewal, by which this one was dealt with
+    holding.cancel()
+    await asyncio.gather(holding, return_exceptions=True)
+    assert len(calls) == told
+
+
 async def test_somebody_elses_note_on_the_lease_does_not_end_the_leadership() -> None:
     world = World()
     mine = world.process()
