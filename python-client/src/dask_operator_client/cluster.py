@@ -5,6 +5,7 @@ from os import PathLike
 from typing import Any, Self
 
 from dask_operator_api import names
+from distributed.core import Status
 from distributed.utils import format_dashboard_link
 
 from dask_operator_client import naming, validation
@@ -295,10 +296,20 @@ class KubeCluster(Lifecycle):
 
         Does not wait until its Pods are gone. ``timeout`` is in seconds. Closing again does nothing.
 
+        Raises:
+            ClusterError: the DaskCluster could not be deleted. That is tried once more when the process ends.
+
         Example:
             >>> KubeCluster.from_name("my-cluster", quiet=True).close()
         """
-        closing = super().close(timeout)
-        if not self.asynchronous:
-            self._loop_runner.stop()
-        return closing
+        try:
+            if self.status is Status.closed:
+                return super().close(timeout)
+            return self.sync(self._close, callback_timeout=timeout)
+        except ClusterError:  # a RuntimeError, too, but one to tell
+            raise
+        except RuntimeError:  # the loop is closed while the process ends
+            return None
+        finally:
+            if not self.asynchronous:
+                self._loop_runner.stop()

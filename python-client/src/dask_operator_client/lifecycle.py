@@ -8,7 +8,7 @@ import logging
 import platform
 import threading
 import weakref
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
 from importlib import metadata
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -96,7 +96,7 @@ class Lifecycle(Cluster):  # type: ignore[misc]  # distributed has no types
             await self._wait_as_asked(progress)
         except BaseException as error:
             progress.finish("failed" if isinstance(error, ClusterError) else "stopped")
-            with contextlib.suppress(ClusterError):  # the first error is the one to tell
+            with self._unless_worse(error):
                 await self._give_up()
             raise
         progress.finish("ready")
@@ -259,6 +259,24 @@ class Lifecycle(Cluster):  # type: ignore[misc]  # distributed has no types
             finally:
                 self.status = Status.closed
                 await self._release(delete=self._deletes)
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        with self._unless_worse(error):
+            self.close()
+
+    async def __aexit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        with self._unless_worse(error):
+            await self._close()
+
+    @contextlib.contextmanager
+    def _unless_worse(self, error: BaseException | None) -> Iterator[None]:
+        """Raise what goes wrong at the end of something; only log it where that ends with an error of its own."""
+        try:
+            yield
+        except ClusterError as failed:
+            if error is None:
+                raise
+            log.warning("%s", "\n".join([str(failed), *getattr(failed, "__notes__", ())]))
 
     def _stop_all(self) -> None:
         """End what a start that failed has left, after it had time to tidy up: it has not, if this was interrupted."""

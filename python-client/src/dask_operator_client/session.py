@@ -22,6 +22,7 @@ from dask_operator_client.errors import (
     ClusterError,
     ClusterExists,
     ClusterNotFound,
+    KubernetesUnavailable,
     OperatorMissing,
     RequestRefused,
     WaitTimeout,
@@ -33,6 +34,10 @@ from dask_operator_client.modes import CreateMode
 
 LAST_POST_SECONDS = 5.0
 """How long somebody who gives up waits for the answer to a request that would create a cluster."""
+
+LAST_DELETE_SECONDS = 5.0
+"""How long it is tried again to delete a cluster while the API server cannot be reached, or cannot answer."""
+RETRY_SECONDS = 0.5
 
 BEATS_PER_LIFE = 5
 """How often a sign of life is given within a time-to-live."""
@@ -214,6 +219,9 @@ class Session:
         """Close the port-forward and all connections; with ``delete``, delete the DaskCluster.
 
         It is deleted only if it is still the same one. One that stays is not missed any more: its time to live ends.
+
+        Raises:
+            ClusterError: it could not be deleted.
         """
         try:
             if self._heart is not None:
@@ -222,12 +230,28 @@ class Session:
                     await self._mark({labels.HEARTBEAT: None, labels.TIME_TO_LIVE: None})
             if self._forward is not None:
                 await self._forward.close()
-            if delete and not self.uid:
-                await self._find_unanswered()
-            if delete and self.uid:
-                await self._kube.delete(Kind.CLUSTER, self.namespace, self.name, self.uid)
+            if delete:
+                await self._delete()
         finally:
             await self._kube.close()
+
+    async def _delete(self) -> None:
+        deadline = time.monotonic() + LAST_DELETE_SECONDS
+        while True:
+            try:
+                if not self.uid:
+                    await self._find_unanswered()
+                if self.uid:
+                    await self._kube.delete(Kind.CLUSTER, self.namespace, self.name, self.uid)
+                return
+            except ClusterError as error:
+                if not isinstance(error, KubernetesUnavailable) or time.monotonic() >= deadline:
+                    error.add_note(
+                        f"The DaskCluster {self.name} may still be there. To delete it: "
+                        f"kubectl delete daskcluster {self.name} --namespace {self.namespace}"
+                    )
+                    raise
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _create_or_get(self, keywords: Keywords, options: Options, deadline: float) -> Manifest | None:
         """The cluster, created or found; None where it vanished between the two, or an answer was lost."""

@@ -32,6 +32,7 @@ class FakeKube:
         self.objects: dict[tuple[Kind, str], dict[str, Any]] = {}
         self.after_get: Callable[[], None] = lambda: None
         self.after_create: Callable[[], Awaitable[None]] = nothing
+        self.before_delete: Callable[[], None] = lambda: None
         self.drains = True
         self.patched = asyncio.Event()
         self.closed = False
@@ -69,6 +70,7 @@ class FakeKube:
         self.objects[kind, name]["status"] = {"replicas": replicas if self.drains else 1}
 
     async def delete(self, kind: Kind, namespace: str, name: str, uid: str | None = None) -> bool:
+        self.before_delete()
         found = self.objects.get((kind, name))
         if found is None or (uid and found["metadata"]["uid"] != uid):
             return False
@@ -174,6 +176,53 @@ async def test_ending_deletes_if_and_only_if_told_to(session: Session, kube: Fak
     await session.end(delete)
     assert ((Kind.CLUSTER, "c") in kube.objects) is not delete
     assert kube.closed
+
+
+async def test_ending_tries_again_while_the_api_server_cannot_answer(
+    session: Session, kube: FakeKube, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "RETRY_SECONDS", 0.01)
+    failures = iter([errors.KubernetesUnavailable("not now"), errors.AnswerLost("no answer")])
+
+    def fail_twice() -> None:
+        for error in failures:
+            raise error
+
+    kube.before_delete = fail_twice
+    await find(session)
+    await session.end(delete=True)
+    assert (Kind.CLUSTER, "c") not in kube.objects
+
+
+async def test_ending_gives_up_in_the_end_and_says_how_to_delete_the_cluster(
+    session: Session, kube: FakeKube, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(session_module, "LAST_DELETE_SECONDS", 0.05)
+
+    def fail() -> None:
+        raise errors.KubernetesUnavailable("not now")
+
+    kube.before_delete = fail
+    await find(session)
+    with pytest.raises(errors.KubernetesUnavailable, match="not now") as caught:
+        await session.end(delete=True)
+    assert "kubectl delete daskcluster c --namespace ns" in caught.value.__notes__[0]
+    assert kube.closed
+
+
+async def test_ending_does_not_try_again_what_was_refused(session: Session, kube: FakeKube) -> None:
+    tries = []
+
+    def refuse() -> None:
+        tries.append(1)
+        raise errors.RequestRefused("you may not", 403)
+
+    kube.before_delete = refuse
+    await find(session)
+    with pytest.raises(errors.RequestRefused):
+        await session.end(delete=True)
+    assert len(tries) == 1
 
 
 async def test_a_group_of_another_cluster_is_neither_scaled_nor_deleted(
