@@ -10,7 +10,7 @@ from dask_operator.observed import ClusterView, GroupView, PodView, Roster
 from dask_operator.observed.objects import cluster_view, group_view
 from dask_operator.plan.cluster import ClusterPlan, plan_cluster
 from dask_operator.plan.cluster_world import ClusterObserved, Create, Delete, Patch
-from dask_operator.plan.world import ROSTER_MAX_AGE, Attempt
+from dask_operator.plan.world import RETRY_SECONDS, ROSTER_MAX_AGE, Attempt
 from dask_operator_api.manifests import Manifest, section
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -374,6 +374,19 @@ def test_a_leaving_worker_that_could_not_be_retired_is_asked_for_again() -> None
     going = worker(1, deleting=True)
     seen = settled(cluster(), workers=(going,), roster=roster(process(going)), answered={going.uid: NOW - 30})
     assert plan_cluster(seen, DEFAULTS).retire == (going,)
+
+
+def test_a_leaving_worker_is_looked_at_again_after_every_try_for_as_long_as_it_runs() -> None:
+    going = worker(1, deleting=True)
+
+    def again(**parts: Any) -> float | None:
+        known = {"workers": (going,), "roster": roster(process(going)), **parts}
+        return plan_cluster(settled(cluster(), **known), DEFAULTS).again
+
+    assert again() == RETRY_SECONDS
+    assert again(in_flight={going.uid}) == RETRY_SECONDS
+    assert again(answered={going.uid: NOW - 1}) == RETRY_SECONDS - 1
+    assert again(in_flight={going.uid}, answered={going.uid: NOW - 60}) == RETRY_SECONDS
 
 
 def test_a_scheduler_that_ends_again_and_again_is_replaced_ever_more_slowly() -> None:

@@ -1,6 +1,5 @@
 """What to do about a cluster's own objects: the scheduler Pod, the Service, the groups."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dask_operator_api.kinds import Kind
@@ -60,7 +59,7 @@ def plan_cluster(seen: ClusterObserved, defaults: Defaults) -> ClusterPlan:
     if end is not None:
         return ClusterPlan(image=image.name, default_image=default, acts=(end,))
     leaving = _leaving(seen)
-    known = tuple(pod for pod in leaving if seen.placement.of(pod)) if seen.informed else ()
+    due = [pod for pod in leaving if _worth_asking(seen, pod)]
     scheduler = plan_scheduler(seen, image.name, default, defaults.pull_secrets)
     forced, later = overdue(_ours(seen), seen.wall)
     return ClusterPlan(
@@ -75,11 +74,11 @@ def plan_cluster(seen: ClusterObserved, defaults: Defaults) -> ClusterPlan:
             *autoscaler_acts(seen),
             *forced,
         ),
-        retire=known,
+        retire=tuple(pod for pod in due if seen.placement.of(pod)) if seen.informed else (),
         conflicts=tuple(_conflicts(seen, defaults)),
         outdated=_outdated(seen, image),
-        ask=bool(leaving) and not seen.informed,
-        again=sooner(scheduler.again, later, _look_at_leaving(seen, leaving, known)),
+        ask=bool(due) and not seen.informed,
+        again=sooner(scheduler.again, later, *(_look_at_leaving(seen, pod) for pod in leaving)),
     )
 
 
@@ -153,19 +152,21 @@ def _leaving(seen: ClusterObserved) -> tuple[PodView, ...]:
     scheduler = seen.own_scheduler
     if scheduler is None or not scheduler.serving:
         return ()
-    return tuple(pod for pod in seen.workers if pod.deleting and pod.running and _worth_asking(seen, pod))
+    return tuple(pod for pod in seen.workers if pod.deleting and pod.running)
 
 
-def _look_at_leaving(
-    seen: ClusterObserved, leaving: Sequence[PodView], known: Sequence[PodView]
-) -> float | None:
-    """When to look again at workers that somebody deletes: soon at those that the scheduler does not know.
+def _look_at_leaving(seen: ClusterObserved, pod: PodView) -> float:
+    """Seconds until another look at a worker that somebody deletes. There is one until its container ends.
 
-    They may have connected since it was asked, and get work, until their container ends.
+    Soon, if the scheduler does not know it: it may have connected since that was asked, and get work. And after every
+    try to retire it: there may be room for its results by then.
     """
-    if seen.informed and len(known) < len(leaving):
+    attempt = seen.attempts.get(pod.uid)
+    if _worth_asking(seen, pod) and seen.informed and not seen.placement.of(pod):
         return ROSTER_MAX_AGE
-    return RETRY_SECONDS if leaving else None
+    if attempt is None or _worth_asking(seen, pod) or pod.uid in seen.in_flight:
+        return RETRY_SECONDS
+    return attempt.at + RETRY_SECONDS - seen.now
 
 
 def _worth_asking(seen: ClusterObserved, pod: PodView) -> bool:
