@@ -21,6 +21,8 @@ _UNPLACEABLE = {
     Reason.QUOTA_EXCEEDED.value: Reason.QUOTA_EXCEEDED,
 }
 _RESOURCE_VARIABLE = "DASK_DISTRIBUTED__WORKER__RESOURCES"
+_NUMBER = re.compile("[0-9]{1,6}")
+"""What ``str.isdigit`` takes for digits, ``int`` cannot always read; and no machine has more threads."""
 
 
 @dataclass(frozen=True)
@@ -164,8 +166,13 @@ def _container(worker: WorkerSpec) -> Manifest:
 def _command(worker: WorkerSpec) -> list[str]:
     """The words of the worker's command line, ``--option=value`` in two."""
     container = _container(worker)
-    words = [*(container.get("command") or ()), *(container.get("args") or ())]
+    words = [word for key in ("command", "args") for word in _list(container.get(key))]
     return [part for word in words for part in re.split(r"[=\s]+", str(word), maxsplit=1)]
+
+
+def _list(value: Any) -> list[Any]:
+    """A list of a template, which nobody has checked; empty where it is something else."""
+    return value if isinstance(value, list) else []
 
 
 def _env(worker: WorkerSpec) -> Iterable[str]:
@@ -185,11 +192,13 @@ def _threads(worker: WorkerSpec, args: list[str]) -> int:
 
 def _option(args: list[str], option: str) -> int:
     following = args[args.index(option) + 1 :] if option in args else []
-    return int(following[0]) if following and following[0].isdigit() else 0
+    return int(following[0]) if following and _NUMBER.fullmatch(following[0]) else 0
 
 
 def _cpus(quantity: str) -> float:
+    """The CPUs of a quantity; 1 where it is none."""
     try:
-        return float(quantity[:-1]) / 1000 if quantity.endswith("m") else float(quantity)
+        cpus = float(quantity[:-1]) / 1000 if quantity.endswith("m") else float(quantity)
     except ValueError:
         return 1.0
+    return cpus if math.isfinite(cpus) else 1.0

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dask_operator_api.kinds import Kind
-from dask_operator_api.manifests import Manifest, section
+from dask_operator_api.manifests import Manifest
 
 from dask_operator_autoscaler.errors import ApiError, Gone
 from dask_operator_autoscaler.kube import Kube
-from dask_operator_autoscaler.store import WATCHED, Identity, Store
+from dask_operator_autoscaler.store import WATCHED, Identity, Store, identity_of
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class Watching:
             version = chunk.version
             for body in chunk.items:
                 self._put(kind, body)
-                present.add(_identity(body))
+                present.add(identity_of(body))
         self.store.shelf(kind).keep_only(present, space)
         self._listed_at[kind, space] = self.clock()
         if self.ready:
@@ -96,7 +96,7 @@ class Watching:
                 self._put(kind, change.body)
 
     def _put(self, kind: Kind, body: Manifest) -> None:
-        namespace, name = _identity(body)
+        namespace, name = identity_of(body)
         held = self.store.autoscalers.get(namespace, name)
         self.store.shelf(kind).put(body)
         now = self.store.autoscalers.get(namespace, name)
@@ -105,8 +105,3 @@ class Watching:
         if now is not None and (held is None or held.spec != now.spec):
             for home in {now.home, held.home if held is not None else now.home}:
                 self.edited((namespace, home))
-
-
-def _identity(body: Manifest) -> Identity:
-    metadata = section(body, "metadata")
-    return str(metadata.get("namespace") or ""), str(metadata.get("name") or "")
