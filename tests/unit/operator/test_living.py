@@ -18,6 +18,9 @@ class Losing(World):
     def check_number_of_pods(self) -> None:
         """Not what these worlds are about."""
 
+    def check_removal(self, name: str) -> None:
+        """Nor this: a cluster that is gone takes its workers with it."""
+
 
 async def _running() -> World:
     """A cluster that has all it needs, and whose status says so."""
@@ -85,3 +88,28 @@ def test_what_a_living_cluster_has_lost_is_created_again() -> None:
         return world
 
     assert ("DaskWorkerGroup", "c-default") in asyncio.run(live()).kube.objects
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_workers_of_a_cluster_of_which_no_watch_has_told_yet_stay(there: bool) -> None:
+    async def live() -> World:
+        world = await _running()
+        world.context.store.clusters.objects.pop(("ns", "c"))  # as in a namespace that has just been entered
+        if not there:
+            world.kube.objects.pop(("DaskCluster", "c"))
+        await reconcile(world.context, CLUSTER)
+        await asyncio.gather(*world.context._tasks)
+        world.deliver()
+        return world
+
+    world = asyncio.run(live())
+    assert len(_living_workers(world)) == (2 if there else 0)
+    assert (world.context.store.cluster("ns", "c") is not None) is there
+
+
+def _living_workers(world: World) -> list[str]:
+    return [
+        name
+        for (kind, name), body in world.kube.objects.items()
+        if kind == "Pod" and "-worker-" in name and not body["metadata"].get("deletionTimestamp")
+    ]

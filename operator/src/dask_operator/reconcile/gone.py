@@ -76,10 +76,14 @@ async def _delete_all(context: Context, key: Key, due: list[Leftover]) -> None:
 async def _delete(context: Context, key: Key, leftover: Leftover) -> None:
     """Delete the Pods of a group, unless the group as it is now says that it was left behind on purpose.
 
-    What the watches have told may be older than the end of the cluster: the group is asked for anew.
+    What the watches have told may be older than the end of the cluster: the group is asked for anew. Or they have not
+    told of the cluster yet, but of its Pods, as where a namespace has just been entered: so is the cluster.
     """
-    if not goes_with_cluster(await _group(context, key.namespace, leftover), leftover):
+    group = await _group(context, key.namespace, leftover)
+    if not goes_with_cluster(group, leftover):
         context.spared[leftover] = context.clock()
+        return
+    if group is not None and await _is_there(context, key, leftover.cluster_uid):
         return
     pods = [pod for pod in context.store.pods_of(key.namespace, key.name) if leftover.has(pod)]
     logger.info("deleting %d Pods of the gone %s: %s", len(pods), key, names_of(pods))
@@ -91,6 +95,18 @@ async def _group(context: Context, namespace: str, leftover: Leftover) -> GroupV
         return group_view(await context.kube.get(Kind.WORKER_GROUP.value, namespace, leftover.group))
     except NotFound:
         return None
+
+
+async def _is_there(context: Context, key: Key, uid: str) -> bool:
+    """Whether that very cluster is there after all: then it is known from now on."""
+    try:
+        body = await context.kube.get(Kind.CLUSTER.value, key.namespace, key.name)
+    except NotFound:
+        return False
+    if body["metadata"]["uid"] != uid:
+        return False
+    context.intake.saw(Kind.CLUSTER.value, body)
+    return True
 
 
 async def _force(context: Context, pods: list[PodView]) -> float | None:
