@@ -46,6 +46,7 @@ class Loop:
     ) -> None:
         self._visited = visited
         self._leading = leading
+        self._led = False
         self._store = store
         self._visitor = visitor
         self._clock = clock
@@ -67,13 +68,13 @@ class Loop:
     def look_around(self) -> None:
         """Take up clusters that are not visited yet, many of them spread out, and forget autoscalers that are gone.
 
-        To be called after each listing, and when this process begins to lead.
+        To be called after each listing, and when this process begins to lead: a turn of the loop finds that a little later.
         """
         homes = self._store.autoscalers.homes()
-        spread = min(DEFAULT_INTERVAL_SECONDS, SPREAD_SECONDS * len(homes))
+        now, spread = self._clock(), min(DEFAULT_INTERVAL_SECONDS, SPREAD_SECONDS * len(homes))
         for home in homes:
             if home not in self._due and home not in self._running:
-                self._plan(home, self._clock() + self._chance.uniform(0, spread))
+                self._plan(home, now + self._chance.uniform(0, spread))
         self._visitor.forget({item.uid for home in homes for item in self._store.autoscalers.of(home)})
         self._news.set()
 
@@ -104,10 +105,15 @@ class Loop:
 
     def _start_due(self) -> None:
         now = self._clock()
-        if not self._leading():
+        leads = self._leading()
+        if not leads:
             # Who leads visits them. Those still due are taken up again when that is this process.
             self._heap.clear()
             self._due.clear()
+        elif not self._led:
+            # Nobody else may have noticed: a slow renewal can close the fence and open it again.
+            self.look_around()
+        self._led = leads
         while self._heap and self._heap[0][0] <= now:
             when, home = heapq.heappop(self._heap)
             if self._due.get(home) != when:

@@ -190,6 +190,24 @@ async def test_who_does_not_lead_visits_nobody_and_is_not_late_and_who_begins_to
         await asyncio.gather(task, return_exceptions=True)
 
 
+async def test_who_leads_again_takes_up_what_was_dropped_though_nobody_says_so() -> None:
+    visits, leads = Visits(), True
+    store = Store()
+    store.autoscalers.put(scaler("a", cluster="a"))
+    loop = Loop(store, visits, time.monotonic, random.Random(1), lambda: leads)  # type: ignore[arg-type]
+    task = asyncio.create_task(loop.run())
+    try:
+        await until("the first visit", lambda: visits.times.get("a"))
+        leads = False
+        await until("nothing to be due", lambda: not loop._due and not loop._running)
+        before = len(visits.times["a"])
+        leads = True
+        await until("another visit", lambda: len(visits.times["a"]) > before)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 def test_the_autoscaler_works_while_it_lists_and_visits_and_tries_the_lease() -> None:
     assert health.trouble(300.0, 5.0, 5.0) == ""
     assert "listed" in health.trouble(901.0, 0.0, 0.0)
