@@ -68,7 +68,7 @@ class Loop:
     def look_around(self) -> None:
         """Take up clusters that are not visited yet, many of them spread out, and forget autoscalers that are gone.
 
-        To be called after each listing, and when this process begins to lead: a turn of the loop finds that a little later.
+        To be called after each listing, and when this process begins to lead, which the loop finds a little later.
         """
         homes = self._store.autoscalers.homes()
         now, spread = self._clock(), min(DEFAULT_INTERVAL_SECONDS, SPREAD_SECONDS * len(homes))

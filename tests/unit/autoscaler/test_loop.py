@@ -196,6 +196,7 @@ async def test_who_leads_again_takes_up_what_was_dropped_though_nobody_says_so()
     store.autoscalers.put(scaler("a", cluster="a"))
     loop = Loop(store, visits, time.monotonic, random.Random(1), lambda: leads)  # type: ignore[arg-type]
     task = asyncio.create_task(loop.run())
+    loop.touch(("ns", "a"))
     try:
         await until("the first visit", lambda: visits.times.get("a"))
         leads = False
