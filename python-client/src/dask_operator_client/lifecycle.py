@@ -116,6 +116,11 @@ class Lifecycle(Cluster):  # type: ignore[misc]  # distributed has no types
         except RequestRefused as error:
             hint = skew.crd_skew(str(error))
             raise RequestRefused(f"{error}. {hint}" if hint else str(error), error.status) from error
+        except asyncio.CancelledError:
+            await self._background.run(
+                asyncio.sleep(0)
+            )  # until it is settled there whether anything is created
+            raise
         finally:
             if self._finalizer is not None and not self._deletes:
                 self._finalizer.detach()
@@ -302,9 +307,8 @@ class Lifecycle(Cluster):  # type: ignore[misc]  # distributed has no types
         try:
             if not delete and self._finalizer is not None:
                 self._finalizer.detach()
-            if session is not None:
-                await self._background.run(session.end(delete))
-            if self._finalizer is not None:
+            sure = session is None or await self._background.run(session.end(delete))
+            if sure and self._finalizer is not None:
                 self._finalizer.detach()
         finally:
             self._background.stop()

@@ -50,6 +50,8 @@ class Session:
         self._kube = kube
         self._forward: PortForward | None = None
         self._heart: asyncio.Task[None] | None = None
+        self._post: asyncio.Task[Manifest] | None = None
+        self._unanswered = False
         self.claim = Claim(name, namespace, creation=secrets.token_hex(8))
         self.created = False
         """Whether the DaskCluster was created here, or may have been: then it is ours to delete."""
@@ -215,10 +217,11 @@ class Session:
         pods = await self._kube.pods(self.namespace, f"{labels.CLUSTER_NAME}={self.name}")
         return {pod["metadata"]["name"]: await self._log_of(pod) for pod in pods}
 
-    async def end(self, delete: bool) -> None:
+    async def end(self, delete: bool) -> bool:
         """Close the port-forward and all connections; with ``delete``, delete the DaskCluster.
 
         It is deleted only if it is still the same one. One that stays is not missed any more: its time to live ends.
+        Gives False where a request to create it has got no answer, so that it may yet come to be.
 
         Raises:
             ClusterError: it could not be deleted.
@@ -234,8 +237,11 @@ class Session:
                 await self._delete()
         finally:
             await self._kube.close()
+        return bool(self.uid) or not self._unanswered
 
     async def _delete(self) -> None:
+        if not self.uid and self._post is not None:
+            await self._take_last_answer(self._post)
         deadline = time.monotonic() + LAST_DELETE_SECONDS
         while True:
             try:
@@ -283,15 +289,27 @@ class Session:
             signs |= {labels.HEARTBEAT: _now(), labels.TIME_TO_LIVE: f"{options.time_to_live:g}"}
         wanted["metadata"]["annotations"] = {**section(wanted, "metadata", "annotations"), **signs}
         self.created = True
-        post = asyncio.ensure_future(self._kube.create(Kind.CLUSTER, wanted))
+        self._post = post = asyncio.ensure_future(self._kube.create(Kind.CLUSTER, wanted))
         try:
             return await asyncio.shield(post)
         except asyncio.CancelledError:
             await asyncio.wait({post}, timeout=LAST_POST_SECONDS)
+            post.cancel()
+            raise
+        except AnswerLost:
+            self._unanswered = True
             raise
         except RequestRefused:
             self.created = False
             raise
+
+    async def _take_last_answer(self, post: asyncio.Task[Manifest]) -> None:
+        """Learn what became of a request to create the cluster: whoever gave up may have left it under way."""
+        await asyncio.wait({post}, timeout=LAST_POST_SECONDS)
+        if not post.done() or post.cancelled() or isinstance(post.exception(), AnswerLost):
+            self._unanswered = True
+        elif post.exception() is None:
+            self.claim.uid = str(section(post.result(), "metadata").get("uid", ""))
 
     async def _get_if_there(self) -> Manifest | None:
         try:

@@ -1,13 +1,16 @@
 """However a start ends, no cluster of it is left behind, and none of anybody else's is touched."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from dask_operator_client import KubeCluster, errors
 
 from tests.support.stub_api import StubApi, stub_api
@@ -77,3 +80,28 @@ def test_a_process_that_is_interrupted_while_it_waits_takes_its_cluster_with_it(
     assert "never awaited" not in told
     assert "was destroyed" not in told
     assert api.clusters == {}
+
+
+def test_a_process_that_is_interrupted_while_it_creates_takes_its_cluster_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, at_once = threading.Event(), StubApi._post
+
+    async def post_late(api: StubApi, request: web.Request) -> web.Response:
+        asked.set()
+        await asyncio.sleep(1)
+        return await at_once(api, request)
+
+    monkeypatch.setattr(StubApi, "_post", post_late)
+    with stub_api(tmp_path / "kubeconfig") as api:
+        env = {**os.environ, "KUBECONFIG": str(tmp_path / "kubeconfig")}
+        with subprocess.Popen(
+            [sys.executable, "-c", PROGRAM], stderr=subprocess.PIPE, text=True, env=env
+        ) as made:
+            assert asked.wait(60)
+            made.send_signal(signal.SIGINT)
+            _, told = made.communicate(timeout=60)
+        assert told.strip().endswith("KeyboardInterrupt")
+        assert "never retrieved" not in told
+        assert api.created.wait(5)
+        assert api.clusters == {}

@@ -31,6 +31,7 @@ class FakeKube:
     def __init__(self) -> None:
         self.objects: dict[tuple[Kind, str], dict[str, Any]] = {}
         self.after_get: Callable[[], None] = lambda: None
+        self.before_create: Callable[[], Awaitable[None]] = nothing
         self.after_create: Callable[[], Awaitable[None]] = nothing
         self.before_delete: Callable[[], None] = lambda: None
         self.drains = True
@@ -51,6 +52,7 @@ class FakeKube:
         return found
 
     async def create(self, kind: Kind, body: dict[str, Any]) -> dict[str, Any]:
+        await self.before_create()
         name = body["metadata"]["name"]
         if (kind, name) in self.objects:
             raise errors.ClusterExists(name)
@@ -290,6 +292,60 @@ async def test_a_cluster_that_may_have_been_created_is_deleted_when_its_maker_gi
     assert (Kind.CLUSTER, "c") in kube.objects
     await session.end(delete=True)
     assert (Kind.CLUSTER, "c") not in kube.objects
+
+
+async def test_a_request_to_create_that_is_under_way_is_waited_for_before_the_cluster_is_deleted(
+    session: Session, kube: FakeKube
+) -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def answer_late() -> None:
+        asked.set()
+        await answer.wait()
+
+    kube.before_create = answer_late
+    finding = asyncio.create_task(find(session))
+    await asked.wait()
+    finding.cancel()
+    ending = asyncio.create_task(session.end(delete=True))
+    await asyncio.wait({ending}, timeout=0.05)
+    answer.set()
+    assert await ending
+    assert kube.objects == {}
+    assert finding.cancelled()
+
+
+@pytest.mark.parametrize("lost", [True, False])
+async def test_ending_says_if_a_cluster_may_yet_come_to_be(
+    session: Session, kube: FakeKube, monkeypatch: pytest.MonkeyPatch, lost: bool
+) -> None:
+    monkeypatch.setattr(session_module, "LAST_POST_SECONDS", 0.05)
+    asked = asyncio.Event()
+
+    async def do_not_answer() -> None:
+        asked.set()
+        if lost:
+            raise errors.AnswerLost("no answer")
+        await asyncio.Event().wait()
+
+    kube.before_create = do_not_answer
+    finding = asyncio.create_task(find(session))
+    await asked.wait()
+    finding.cancel()
+    assert await session.end(delete=True) is False
+    await asyncio.wait({finding})
+
+
+async def test_ending_is_sure_where_the_last_request_to_create_was_refused(
+    session: Session, kube: FakeKube
+) -> None:
+    async def refuse() -> None:
+        raise errors.RequestRefused("no", 403)
+
+    kube.before_create = refuse
+    with pytest.raises(errors.RequestRefused):
+        await find(session)
+    assert await session.end(delete=True)
 
 
 async def test_a_cluster_of_the_same_name_that_somebody_else_made_is_left_when_an_answer_was_lost(
