@@ -7,7 +7,7 @@ from aiohttp import web
 from dask_operator_autoscaler import metrics
 
 LISTING_LIMIT_SECONDS = 900.0
-"""Everything is listed anew every few minutes: three of them missed in a row mean a deaf watch."""
+"""Everything is listed anew every few minutes, or tried to be where the API server is away."""
 
 LATENESS_LIMIT_SECONDS = 60.0
 
@@ -15,16 +15,16 @@ LEASE_LIMIT_SECONDS = 60.0
 """The Lease is tried every second or two, whether or not anybody answers."""
 
 
-def trouble(listing_age: float, lateness: float, lease_tried: float) -> str:
+def trouble(listing_tried: float, lateness: float, lease_tried: float) -> str:
     """What keeps the autoscaler from working; empty if nothing does.
 
     Args:
-        listing_age: seconds since the kind that was listed longest ago was.
+        listing_tried: seconds since the last try to list what was tried longest ago.
         lateness: seconds by which the visit that is due longest is late.
         lease_tried: seconds since the last try to look at the Lease.
     """
-    if listing_age > LISTING_LIMIT_SECONDS:
-        return f"nothing has been listed for {listing_age:.0f} s"
+    if listing_tried > LISTING_LIMIT_SECONDS:
+        return f"no listing has been tried for {listing_tried:.0f} s"
     if lateness > LATENESS_LIMIT_SECONDS:
         return f"a cluster should have been visited {lateness:.0f} s ago"
     if lease_tried > LEASE_LIMIT_SECONDS:

@@ -56,7 +56,7 @@ class Parts:
 
     def complaint(self) -> str:
         """What keeps it from working; empty if nothing does."""
-        return health.trouble(self.watching.age, self.loop.lateness, self.leadership.tried_ago())
+        return health.trouble(self.watching.tried_ago, self.loop.lateness, self.leadership.tried_ago())
 
 
 async def run(settings: Settings, connection: Connection | None = None) -> None:

@@ -22,6 +22,8 @@ class StubApi:
         """Cleared, writes are not answered."""
         self.answering.set()
         self.lists = 0
+        self.lost: dict[str, int] = {}
+        """HTTP statuses given, by namespace, to every listing instead of success; by the empty name for all."""
         self._watches: dict[str, list[asyncio.Queue[bytes | None]]] = {}
 
     def send(self, plural: str, kind: str, body: dict[str, Any]) -> None:
@@ -54,7 +56,10 @@ class StubApi:
 
     def _list(self, request: web.Request, plural: str) -> web.Response:
         self.lists += 1
-        held = self.objects.get(plural, [])
+        space = request.path.partition("/namespaces/")[2].partition("/")[0]
+        if space in self.lost:
+            return web.json_response({"message": "in its own words"}, status=self.lost[space])
+        held = [body for body in self.objects.get(plural, []) if space in ("", body["metadata"]["namespace"])]
         first = int(request.query.get("continue") or 0)
         last = first + int(request.query.get("limit") or 1)
         more = {"continue": str(last)} if last < len(held) else {}

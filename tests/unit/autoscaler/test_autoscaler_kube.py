@@ -118,13 +118,19 @@ async def test_nobody_there_is_worth_another_try() -> None:
 
 
 @asynccontextmanager
-async def watching(api: StubApi, kube: Kube) -> AsyncIterator[tuple[Watching, list[Identity]]]:
+async def watching(
+    api: StubApi,
+    kube: Kube,
+    *spaces: str,
+    watches: int = 3,
+    clock: Callable[[], float] = time.monotonic,
+) -> AsyncIterator[tuple[Watching, list[Identity]]]:
     """A store that is kept, and the clusters whose autoscalers were edited."""
     edited: list[Identity] = []
-    found = Watching(kube, Store(), edited.append, lambda: None, time.monotonic)
+    found = Watching(kube, Store(), edited.append, lambda: None, clock, spaces or ("",))
     task = asyncio.create_task(found.run())
     try:
-        await until("all watches", lambda: api.watching() == 3)
+        await until("all watches", lambda: api.watching() == watches)
         yield found, edited
     finally:
         task.cancel()
@@ -185,7 +191,81 @@ async def test_a_server_that_fails_is_tried_again(monkeypatch: pytest.MonkeyPatc
         api.send("daskclusters", "ERROR", {"code": 500, "message": "etcd"})
         lists = api.lists
         await until("another listing", lambda: api.lists > lists)
-        assert found.age < 10
+        assert found.ready
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_a_namespace_that_is_lost_holds_up_no_other(
+    status: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("dask_operator_autoscaler.watching.LEFT_OUT_SECONDS", 0.01)
+    caplog.set_level("WARNING", "dask_operator_autoscaler.watching")
+    async with connected() as (api, kube):
+        api.objects["daskautoscalers"] = [scaler()]
+        api.lost = {"lost": status}
+        async with watching(api, kube, "ns", "lost") as (found, _):
+            await asyncio.wait_for(found.known.wait(), 5)
+            assert found.store.autoscalers.get("ns", "c")
+            before = api.lists
+            await until("some more tries", lambda: api.lists > before + 9)
+            assert len(caplog.records) == 3
+            assert all("namespace lost is left out" in record.getMessage() for record in caplog.records)
+            api.lost = {}
+            await until("its watches", lambda: api.watching() == 6)
+            assert len(caplog.records) == 6
+            assert "looked after again" in caplog.records[-1].getMessage()
+
+
+async def test_what_was_in_a_namespace_that_is_lost_is_forgotten() -> None:
+    async with connected() as (api, kube):
+        elsewhere = scaler("d")
+        elsewhere["metadata"]["namespace"] = "lost"
+        api.objects["daskautoscalers"] = [scaler(), elsewhere]
+        async with watching(api, kube, "ns", "lost", watches=6) as (found, _):
+            assert found.store.autoscalers.get("lost", "d")
+            api.lost = {"lost": 403}
+            api.end_watches()
+            await until("it to be gone", lambda: not found.store.autoscalers.get("lost", "d"))
+            assert found.store.autoscalers.get("ns", "c")
+            assert found.ready
+
+
+@pytest.mark.parametrize("space", ["", "ns"])
+async def test_where_nothing_at_all_may_be_listed_nothing_is_known(
+    space: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dask_operator_autoscaler.watching.LEFT_OUT_SECONDS", 0.01)
+    monkeypatch.setattr("dask_operator_autoscaler.watching.RETRY_SECONDS", 0.01)
+    async with connected() as (api, kube):
+        api.lost = {space: 403}
+        async with watching(api, kube, space, watches=0) as (found, _):
+            await until("some tries", lambda: api.lists > 9)
+            assert not found.ready
+
+
+async def test_all_namespaces_at_once_are_never_taken_for_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dask_operator_autoscaler.watching.RETRY_SECONDS", 0.01)
+    async with connected() as (api, kube):
+        api.objects["daskautoscalers"] = [scaler()]
+        async with watching(api, kube) as (found, _):
+            api.lost = {"": 403}
+            before = api.lists
+            api.end_watches()
+            await until("some tries", lambda: api.lists > before + 9)
+            assert found.store.autoscalers.get("ns", "c")
+
+
+async def test_an_api_server_that_is_away_is_tried_on_and_that_is_enough(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("dask_operator_autoscaler.watching.RETRY_SECONDS", 0.01)
+    now = 0.0
+    async with connected() as (api, kube), watching(api, kube, clock=lambda: now) as (found, _):
+        now = 1000.0
+        assert found.tried_ago == 1000
+        api.lost = {"": 500}
+        api.end_watches()
+        await until("all to be tried", lambda: found.tried_ago == 0)
 
 
 def test_outside_a_pod_there_is_no_service_account(tmp_path: Path) -> None:

@@ -211,7 +211,7 @@ async def test_who_leads_again_takes_up_what_was_dropped_though_nobody_says_so()
 
 def test_the_autoscaler_works_while_it_lists_and_visits_and_tries_the_lease() -> None:
     assert health.trouble(300.0, 5.0, 5.0) == ""
-    assert "listed" in health.trouble(901.0, 0.0, 0.0)
+    assert "listing" in health.trouble(901.0, 0.0, 0.0)
     assert "visited" in health.trouble(0.0, 61.0, 0.0)
     assert "Lease" in health.trouble(0.0, 0.0, 61.0)
 
