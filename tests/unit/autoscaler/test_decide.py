@@ -150,6 +150,14 @@ def test_a_window_for_growing_is_kept_too() -> None:
     assert after(spec, [*steps, (21.0, seen(2, 8))]).replicas == 8
 
 
+@pytest.mark.parametrize("down", [Rules(), Rules(window=0.0)])
+def test_a_window_for_growing_may_be_longer_than_any_for_shrinking(down: Rules) -> None:
+    spec = replace(SPEC, scale_up=Rules(window=600.0), scale_down=down)
+    steps = [(0.0, seen(2, 2)), *((at, seen(2, 8)) for at in range(5, 600, 5))]
+    assert after(spec, steps).replicas == 2
+    assert after(spec, [*steps, (600.0, seen(2, 8))]).replicas == 8
+
+
 def pods(value: int, period: float = 60.0) -> Policy:
     """At most ``value`` Pods a period."""
     return Policy(PolicyType.PODS, value, period)

@@ -104,9 +104,8 @@ def _by_demand(
     if memory.silent(now) > SILENT_INTERVALS * spec.interval:
         memory = memory.resumed(now)  # what was wished in between nobody knows: the window starts anew
     up, down = _windows(spec, memory, demand.wish > 0)
-    memory = memory.wishing(
-        now, wish, behavior.LONGEST_WINDOW if spec.scale_down.window is None else max(up, down)
-    )
+    longest_down = behavior.LONGEST_WINDOW if spec.scale_down.window is None else down
+    memory = memory.wishing(now, wish, max(up, longest_down))
     if wish > seen.replicas:
         draft = _risen(seen.replicas, wish, memory.lowest(now, up))
     else:
