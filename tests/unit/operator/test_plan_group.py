@@ -356,6 +356,13 @@ def test_a_chosen_worker_stays_while_the_scheduler_does_not_answer() -> None:
     assert plan.blocked is not None
 
 
+def test_a_chosen_worker_that_is_wanted_again_stays_though_the_scheduler_does_not_answer() -> None:
+    pod = worker(2)
+    of = group(replicas=2, status={"draining": draining(pod, since=WALL - 590), "lastWorkerIndex": 2})
+    plan = plan_group(observed(of, worker(1), pod, roster=silence(), answered={pod.uid: NOW - 60}))
+    assert (plan.drains, plan.create, plan.remove) == ((), (), ())
+
+
 @pytest.mark.parametrize(("waited", "gone"), [(30, 0), (599, 0), (601, 1)])
 def test_the_users_limit_decides_how_long_an_unreachable_scheduler_holds_workers(
     waited: float, gone: int

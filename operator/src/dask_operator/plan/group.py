@@ -108,7 +108,7 @@ def _create(seen: GroupObserved, plan: GroupPlan, missing: int) -> GroupPlan:
 
 
 def _refused(seen: GroupObserved, plan: GroupPlan) -> tuple[list[Drain], bool]:
-    """The workers that were to go and that the scheduler still has, and whether it must be asked first.
+    """The workers that were to go and that the scheduler still has, or may have, and whether it must be asked first.
 
     Those of an older template are on their way out whatever the number of workers is.
     """
@@ -118,4 +118,9 @@ def _refused(seen: GroupObserved, plan: GroupPlan) -> tuple[list[Drain], bool]:
         return [], False
     if not all(informed(seen, drain) for drain in waiting):
         return [], True
+    if seen.roster is not None and not seen.roster.reachable:
+        return (
+            waiting,
+            False,
+        )  # nobody knows, and one that was retired after all ends by itself and is replaced
     return [drain for drain in waiting if seen.placement.of(alive[drain.uid])], False
