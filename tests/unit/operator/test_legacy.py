@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from dask_operator.api_server.kube import Listing
-from dask_operator.errors import SchedulerUnreachable
+from dask_operator.errors import SchedulerUnreachable, TryAgain
 from dask_operator.observed import Activity, DeploymentView, PodView
 from dask_operator.observed.objects import deployment_view
 from dask_operator.observed.pods import pod_view
@@ -169,6 +169,8 @@ class Other(World):
         self.deployments = [deployment_body(), deployment_body("worker", GROUP_UID)]
         self.answer: Activity | None = BUSY
         self.asked = 0
+        self.broken_deletes = 0
+        """So many of the next deletions fail."""
         self.kube.list_all = self.listing  # type: ignore[attr-defined]
         self.kube.delete = self.deleting  # type: ignore[method-assign]
         self.scheduler.activity = self.activity  # type: ignore[attr-defined]
@@ -180,6 +182,9 @@ class Other(World):
 
     async def deleting(self, kind: str, namespace: str, name: str, uid: str, at_once: bool = False) -> None:
         assert kind == "Deployment"
+        if self.broken_deletes:
+            self.broken_deletes -= 1
+            raise TryAgain("no answer")
         self.deployments = [body for body in self.deployments if body["metadata"]["uid"] != uid]
 
     async def activity(self, host: str, port: int, workers: tuple[object, ...]) -> Activity:
@@ -227,6 +232,17 @@ def test_its_scheduler_is_asked_once_in_a_while_only() -> None:
     world.tick(31)
     asyncio.run(world.passes())
     assert world.asked == 2
+
+
+def test_a_cluster_that_was_idle_a_while_ago_is_asked_again_before_it_is_moved() -> None:
+    world = Other()
+    world.answer = IDLE
+    world.broken_deletes = 1
+    with pytest.raises(TryAgain):
+        asyncio.run(world.passes(1))
+    world.answer = BUSY
+    asyncio.run(world.passes())
+    assert len(world.deployments) == 2
 
 
 def test_its_groups_are_not_touched_either() -> None:

@@ -82,7 +82,7 @@ def test_one_that_was_edited_waits_while_somebody_needs_it() -> None:
 
 
 def test_one_that_was_edited_is_asked_before_anything_is_decided() -> None:
-    for roster in (None, answer(None), answer(IDLE, age=11)):
+    for roster in (None, answer(None), answer(BUSY, age=11), answer(IDLE, age=11), answer(IDLE, age=3)):
         decided = plan(cluster(spec=EDITED), scheduler=made_for(cluster()), roster=roster)
         assert (decided.acts, decided.ask) == ((), True)
         assert decided.pending

@@ -11,6 +11,7 @@ from dask_operator.desired import restart_asked, scheduler_digest, scheduler_met
 from dask_operator.observed import Activity, PodView
 from dask_operator.plan import backoff
 from dask_operator.plan.cluster_world import Act, ClusterObserved, Create, Delete, Patch
+from dask_operator.plan.world import ROSTER_MAX_AGE
 
 IDLE_SECONDS = 10.0
 """Seconds between two questions whether the cluster is idle, while an edited scheduler waits for that."""
@@ -103,7 +104,9 @@ def _when_idle(seen: ClusterObserved, pod: PodView, losses: Sequence[float], los
     age = seen.now - roster.arrived if roster is not None else IDLE_SECONDS
     activity = roster.activity if roster is not None and age < IDLE_SECONDS else None
     if activity is not None and activity.idle:
-        return _replace(pod, losses, lost, "it was edited, and the cluster is idle")
+        if age <= ROSTER_MAX_AGE:
+            return _replace(pod, losses, lost, "it was edited, and the cluster is idle")
+        activity = None  # it may have got work since
     silent = roster is not None and not roster.reachable and age < IDLE_SECONDS
     return SchedulerPlan(
         _relabelled(seen, pod),

@@ -54,7 +54,8 @@ async def _ask(context: Context, seen: LegacyObserved) -> Asked:
     if pod is None or not needs_word(seen):
         return Asked()
     at, held = context.legacy.get(pod.uid, (-LOOK_SECONDS, Asked()))
-    if context.clock() - at < LOOK_SECONDS:
+    idle = held.activity is not None and held.activity.idle
+    if context.clock() - at < LOOK_SECONDS and not idle:  # what was idle may have got work since
         return held
     try:
         asked = Asked(await context.desk.activity(pod))
