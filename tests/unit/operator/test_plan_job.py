@@ -6,7 +6,7 @@ import pytest
 from dask_operator.observed import PodView
 from dask_operator.observed.pods import pod_view
 from dask_operator.plan.attempts import KEPT, JobAttempt, state_of
-from dask_operator.plan.cluster_world import Patch
+from dask_operator.plan.cluster_world import Delete, Patch
 from dask_operator.plan.job import plan_job
 from dask_operator.plan.job_world import JobPlan, Refusal
 from dask_operator_api.conditions import Outcome, Reason
@@ -78,6 +78,14 @@ def test_nothing_is_made_while_anything_of_a_predecessor_has_a_name(held: Manife
     assert created(plan) == []
     assert deleted(plan) == []
     assert plan.waits_for
+
+
+def test_a_predecessor_s_runner_that_no_node_ends_is_deleted_by_force() -> None:
+    stuck = replace(runner(owner="another-job", deleting=True), deadline=WALL - 61)
+    plan = plan_job(world(job(), **{**EMPTY, "former": [stuck]}))
+    [act] = plan.acts
+    assert isinstance(act, Delete)
+    assert (act.view, act.at_once) == (stuck, True)
 
 
 def test_what_another_operator_had_begun_is_taken_over_as_the_first_attempt() -> None:

@@ -41,7 +41,7 @@ def job_acts(seen: JobObserved, state: JobState) -> JobActs:
     expired, ttl_left = _expired(seen, state)
     if expired is not None:
         return JobActs((expired,))
-    forced, later = overdue(seen.runners, seen.wall)
+    forced, later = overdue((*seen.runners, *seen.former), seen.wall)
     runners = _runners(seen, state)
     cluster, keep_left = _cluster(seen, state)
     made, waits_for = _made(seen, state)
