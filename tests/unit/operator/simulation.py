@@ -94,6 +94,7 @@ class FakeKube:
         self._one_call()
         name = body["metadata"]["name"]
         if self.refusal is not None:
+            self.refusal.kind = kind
             raise self.refusal
         outcome = self.timeouts.pop() if self.timeouts else None
         if outcome is False:

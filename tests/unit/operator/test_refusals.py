@@ -1,6 +1,8 @@
 """What the API server refuses is not asked for again and again, whatever else there is to do."""
 
 import asyncio
+import contextlib
+import copy
 from collections import Counter
 from typing import Any
 
@@ -11,8 +13,10 @@ from dask_operator.reconcile import reconcile
 from dask_operator.store import Key
 from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest
+from dask_operator_api.times import rfc3339
 
 from tests.unit.operator.simulation import World
+from tests.unit.operator.worlds import WALL, worker, worker_body
 
 CLUSTER = Key(Kind.CLUSTER, "ns", "c")
 
@@ -163,3 +167,76 @@ def _reason(world: World) -> str:
     status = world.kube.objects["DaskCluster", "c"].get("status", {})
     found = [item for item in status.get("conditions", []) if item["type"] == "Ready"]
     return str(found[0]["reason"]) if found else ""
+
+
+class Denying(World):
+    """A cluster with workers, whose Pods nobody may change."""
+
+    def __init__(self, replicas: int) -> None:
+        super().__init__(replicas)
+        self.tried = 0
+        self._change = self.kube.patch
+        self.kube.patch = self._patch  # type: ignore[method-assign]
+        self.start_operator()
+
+    async def _patch(
+        self, kind: str, namespace: str, name: str, body: Manifest, subresource: str = ""
+    ) -> Manifest:
+        if kind == "Pod":
+            self.tried += 1
+            raise Refused("metadata.labels: Invalid value", 422)
+        return await self._change(kind, namespace, name, body, subresource)
+
+    async def live(self, seconds: int) -> None:
+        for _ in range(seconds):
+            await self.settle()
+            self.tick()
+
+    def ready(self) -> Manifest:
+        held = self.kube.objects["DaskWorkerGroup", "c-default"]["status"]["conditions"]
+        return next(item for item in held if item["type"] == "Ready")
+
+
+def test_a_refused_label_is_told_and_workers_still_go_and_are_replaced() -> None:
+    async def live() -> Denying:
+        world = Denying(3)
+        await world.live(6)
+        body = copy.deepcopy(world.kube.objects["DaskWorkerGroup", "c-default"])
+        body["spec"]["worker"] |= {"replicas": 2, "metadata": {"labels": {"team": "a b"}}}
+        body["metadata"]["generation"] += 1
+        world.kube.put("DaskWorkerGroup", body)
+        await world.live(10)
+        world.lose(0)
+        await world.live(10)
+        return world
+
+    world = asyncio.run(live())
+    assert (world.ready()["status"], world.ready()["reason"]) == ("False", "PodRefused")
+    assert len(world.alive()) == 2
+    assert world.tried <= 3, "every pass tried again"
+
+
+def test_a_leaving_worker_is_saved_whatever_else_cannot_be_written() -> None:
+    class NoServices(World):
+        async def create(self, kind: str, body: Manifest) -> Any:
+            raise TryAgain("a webhook does not answer")
+
+        def check_number_of_pods(self) -> None:
+            """One more is there while one goes."""
+
+    async def live() -> NoServices:
+        world = NoServices(2)
+        world.kube.create = world.create  # type: ignore[method-assign]
+        for number in (1, 2):
+            world.kube.put("Pod", worker_body(number))
+            world.scheduler.known[worker(number).name] = f"10.0.0.{number}"
+        world.kube.objects["Pod", worker(1).name]["metadata"]["deletionTimestamp"] = rfc3339(WALL)
+        world.start_operator()
+        for _ in range(3):
+            with contextlib.suppress(TryAgain):
+                await reconcile(world.context, CLUSTER)
+            await asyncio.gather(*world.context.desk._tasks)
+        return world
+
+    world = asyncio.run(live())
+    assert world.scheduler.closing == {worker(1).name}

@@ -74,6 +74,8 @@ def _observe(context: Context, cluster: ClusterView) -> ClusterObserved:
 async def _pass(context: Context, key: Key, seen: ClusterObserved) -> float | None:
     cluster = seen.cluster
     plan = plan_cluster(seen, context.defaults)
+    _retire(context, key, seen, plan)  # before anything that may fail: a leaving worker has seconds
+    asked = _ask(context, key, seen, plan)
     waiting = context.refusals.waiting(key, (cluster.generation,))
     if not cluster.status.get("image") and _pods(plan, waiting):
         await _begin(context, key, seen, plan, waiting)
@@ -84,8 +86,7 @@ async def _pass(context: Context, key: Key, seen: ClusterObserved) -> float | No
     _tell_lives(context, cluster, status)
     again = await context.write_status(key, cluster, status, urgent=_urgent(cluster, status))
     retry = sooner(waiting.seconds, await _carry_out(context, key, cluster, plan, waiting))
-    _retire(context, key, seen, plan)
-    return sooner(again, retry, soon, plan.again, _ask(context, key, seen, plan))
+    return sooner(again, retry, soon, plan.again, asked)
 
 
 async def _begin(

@@ -18,11 +18,14 @@ from dask_operator.reconcile.asking import stuck, with_logs
 from dask_operator.reconcile.context import GONE_SECONDS, Context, names_of
 from dask_operator.reconcile.gone import makes_room
 from dask_operator.reconcile.living import after, is_living
+from dask_operator.reconcile.refusals import Waiting
 from dask_operator.status import group_status, waiting_status
 from dask_operator.status.conditions import connecting_for, lonely
 from dask_operator.store import Key
 
 logger = logging.getLogger(__name__)
+
+_REMOVAL, _RELABELLING = "removal of Pods", "labels and annotations of Pods"
 
 RETIRE_SECONDS = 60.0
 """The least time that a scheduler gets to move the results of retired workers."""
@@ -96,9 +99,9 @@ async def _pass(context: Context, key: Key, group: GroupView, cluster: ClusterVi
     waiting = context.refusals.waiting(key, (group.generation, cluster.generation))
     retry = waiting.seconds
     room = makes_room(context, Key(Kind.CLUSTER, key.namespace, cluster.name))
-    seen = _observe(context, group, cluster, held=bool(waiting.problems) or room is not None)
+    seen = _observe(context, group, cluster, held="Pod" in waiting.kinds or room is not None)
     plan = plan_group(seen)
-    problem = next(iter(context.refusals.told(key, ("Pod",) if plan.create else ())), None)
+    problem = next(iter(context.refusals.told(key, _written(plan))), None)
     plan = replace(plan, failures=await with_logs(context, plan.failures, seen.pods))
     trouble, soon = await stuck(context, seen.pods)
     leaving = {drain.uid for drain in plan.drains}
@@ -107,14 +110,45 @@ async def _pass(context: Context, key: Key, group: GroupView, cluster: ClusterVi
     intent = any(status[name] != seen.group.status.get(name) for name in WRITTEN_AHEAD)
     again = await context.write_status(key, seen.group, status, urgent=intent)
     _tell(context, seen, plan)
-    await _remove(context, seen, plan)
-    await _relabel(context, seen, plan)
+    _retire(context, key, seen, plan)
+    asked = _ask(context, key, seen, plan)
+    again = sooner(again, await _tidy(context, key, cluster, seen, plan, waiting))
     if plan.create:
         if plan.last_index > len(plan.create) and not await is_living(context, Kind.WORKER_GROUP, group):
             return GONE_SECONDS
         retry = await _create(context, key, cluster, seen, plan)
-    _retire(context, key, seen, plan)
-    return sooner(again, retry, soon, room, plan.again, _ask(context, key, seen, plan))
+    return sooner(again, retry, soon, room, plan.again, asked)
+
+
+def _written(plan: GroupPlan) -> set[str]:
+    """What is to be written now, in the words that refusals are kept under."""
+    tried = {"Pod": plan.create, _REMOVAL: plan.remove, _RELABELLING: plan.relabel}
+    return {what for what, items in tried.items() if items}
+
+
+async def _tidy(
+    context: Context,
+    key: Key,
+    cluster: ClusterView,
+    seen: GroupObserved,
+    plan: GroupPlan,
+    waiting: Waiting,
+) -> float | None:
+    """Remove workers, and hand edited metadata down. What of it is refused is told, and all else goes on."""
+    again = None
+    for what, act in ((_REMOVAL, _remove), (_RELABELLING, _relabel)):
+        if what not in _written(plan) - waiting.kinds:
+            continue
+        try:
+            await act(context, seen, plan)
+        except Refused as error:
+            error.kind = what
+            generations = (seen.group.generation, cluster.generation)
+            context.refuse(key, seen.group, generations, Reason.POD_REFUSED, error)
+            again = 0.0
+        else:
+            context.refusals.accepted(key, what)
+    return again
 
 
 def _tell(context: Context, seen: GroupObserved, plan: GroupPlan) -> None:
