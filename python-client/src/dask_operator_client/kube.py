@@ -2,9 +2,7 @@
 
 import contextlib
 import json
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,10 +11,8 @@ import kubernetes
 from dask_operator_api import labels
 from dask_operator_api.kinds import GROUP, VERSION, Kind
 from dask_operator_api.manifests import Manifest, items, section
-from kubernetes.aio import config
-from kubernetes.aio.client.api_client import ApiClient
-from kubernetes.aio.client.configuration import Configuration
 
+from dask_operator_client import login
 from dask_operator_client.errors import (
     INSTALL,
     AnswerLost,
@@ -31,8 +27,6 @@ from dask_operator_client.errors import (
 REQUEST_SECONDS = 15.0
 CONNECT_SECONDS = 5.0
 EXIT_SECONDS = 5.0
-DEFAULT_NAMESPACE = "default"
-SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _USER_AGENT = "dask-operator-client"
 _FIELD_MANAGER = "dask-operator-client"
 _JSON = "application/json"
@@ -81,11 +75,14 @@ class PodSocket:
 class Kube:
     """Calls to the API server, from one event loop. Make one with :meth:`connect`; close it at the end."""
 
-    def __init__(self, configuration: Any, namespace: str, in_pod: bool) -> None:
-        self._use(configuration)
-        self.namespace = namespace
+    def __init__(self, found: login.Login) -> None:
+        self._client = found.client
+        timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS, sock_connect=CONNECT_SECONDS)
+        connector = aiohttp.TCPConnector(limit=0)
+        self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=True)
+        self.namespace = found.namespace
         """The namespace to use where none is named."""
-        self.in_pod = in_pod
+        self.in_pod = found.in_pod
         """Whether the Pod's own service account is used: then Services can probably be reached directly."""
 
     @classmethod
@@ -93,9 +90,9 @@ class Kube:
         """Use what ``KUBECONFIG`` names, else ``~/.kube/config``, else the Pod's service account.
 
         Raises:
-            KubernetesUnavailable: there is neither, or it is not usable.
+            KubernetesUnavailable: there is neither, it is not usable, or its login plugin fails.
         """
-        return cls(*await _load())
+        return cls(await login.load())
 
     async def close(self) -> None:
         """Close all connections."""
@@ -173,7 +170,7 @@ class Kube:
         Raises:
             ForwardFailed: the API server or the kubelet refused it.
         """
-        url = f"{self._configuration.host}/api/v1/namespaces/{namespace}/pods/{pod}/portforward?ports={port}"
+        url = f"{self._client.configuration.host}/api/v1/namespaces/{namespace}/pods/{pod}/portforward?ports={port}"
         for attempt in (1, 2):
             try:
                 socket = await self._session.ws_connect(
@@ -219,7 +216,7 @@ class Kube:
             "Content-Type": content_type,
             "Accept": "application/json, */*",
         }
-        host = self._configuration.host
+        host = self._client.configuration.host
         try:
             async with self._session.request(
                 verb,
@@ -235,18 +232,13 @@ class Kube:
                 f"cannot reach the Kubernetes API server {host}: {_words(error)}. Does `kubectl version` reach it?"
             ) from error
 
-    def _use(self, configuration: Any) -> None:
-        self._configuration = configuration
-        self._client = ApiClient(configuration)
-        timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS, sock_connect=CONNECT_SECONDS)
-        connector = aiohttp.TCPConnector(ssl=self._client.rest_client.ssl_context, limit=0)
-        self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=True)
-
     async def _log_in_again(self) -> None:
-        """Take a new token: those of cloud providers last for minutes. Streams that are open stay open."""
-        configuration, _, _ = await _load()
-        self._configuration = configuration
-        self._client.configuration = configuration
+        """Take a new token or certificate: those of cloud providers last for minutes. Streams that are open stay open.
+
+        Raises:
+            KubernetesUnavailable: there is none to be had. The old one is kept, and refused again, and so on.
+        """
+        self._client = (await login.load()).client
 
     async def _headers(self, verb: str) -> dict[str, str]:
         headers = {"User-Agent": _USER_AGENT}
@@ -254,10 +246,12 @@ class Kube:
         return headers
 
     def _tls_and_proxy(self) -> dict[str, Any]:
+        configuration = self._client.configuration
         names = {
-            "server_hostname": self._configuration.tls_server_name,
-            "proxy": self._configuration.proxy,
-            "proxy_headers": self._configuration.proxy_headers,
+            "ssl": self._client.rest_client.ssl_context,  # it has the client certificate, which may be renewed
+            "server_hostname": configuration.tls_server_name,
+            "proxy": configuration.proxy,
+            "proxy_headers": configuration.proxy_headers,
         }
         return {key: value for key, value in names.items() if value}
 
@@ -279,7 +273,7 @@ def delete_at_exit(claim: Claim) -> None:
     with contextlib.suppress(Exception):
         configuration = kubernetes.client.Configuration()
         configuration.retries = 0
-        files = _kubeconfig_files()
+        files = login.kubeconfig_files()
         if files:
             kubernetes.config.load_kube_config(files, client_configuration=configuration)
         else:
@@ -320,47 +314,6 @@ def error_of(status: int, text: bytes) -> Exception:
         lost = status in (408, 502, 504)
         return (AnswerLost if lost else KubernetesUnavailable)(f"the API server cannot answer now: {message}")
     return RequestRefused(message, status)
-
-
-async def _load() -> tuple[Any, str, bool]:
-    """The configuration of the connection, the namespace that goes with it, and whether it is the Pod's own."""
-    configuration = Configuration()
-    files = _kubeconfig_files()
-    try:
-        if files:
-            loader = await config.load_kube_config(
-                files, client_configuration=configuration, persist_config=False
-            )
-            context = loader.current_context.get("context") or {}
-            return configuration, context.get("namespace") or DEFAULT_NAMESPACE, False
-        config.load_incluster_config(client_configuration=configuration)
-    except (config.ConfigException, OSError, ValueError) as error:
-        raise KubernetesUnavailable(_no_configuration(files, error)) from error
-    return configuration, _pod_namespace(), True
-
-
-def _no_configuration(files: str, error: Exception) -> str:
-    if files:
-        return f"the Kubernetes configuration {files} is not usable: {_words(error)}. Does `kubectl version` work?"
-    named = os.environ.get("KUBECONFIG") or "~/.kube/config"
-    return (
-        f"no Kubernetes configuration: there is no {named}, and this is no Pod with a service account. Point "
-        "KUBECONFIG at a kubeconfig"
-    )
-
-
-def _kubeconfig_files() -> str:
-    """The kubeconfig files to read, joined as in ``KUBECONFIG``; empty where none exists."""
-    files = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-    exists = any(Path(file).expanduser().exists() for file in files.split(os.pathsep) if file)
-    return files if exists else ""
-
-
-def _pod_namespace() -> str:
-    try:
-        return (SERVICE_ACCOUNT / "namespace").read_text().strip() or DEFAULT_NAMESPACE
-    except OSError:
-        return DEFAULT_NAMESPACE
 
 
 def _path(kind: Kind, namespace: str, name: str = "") -> str:
