@@ -372,6 +372,17 @@ def test_the_users_limit_decides_how_long_an_unreachable_scheduler_holds_workers
     assert departures(plan) == [Departure.FORCED] * gone
 
 
+@pytest.mark.parametrize(("lasting", "gone"), [(10, 0), (29, 0), (30, 1)])
+def test_one_question_in_vain_is_no_silence_however_long_nobody_had_asked(lasting: float, gone: int) -> None:
+    silent, pod = silence(lasting=lasting), worker(2)
+    unasked = group(replicas=1, status={"unreachableSince": rfc3339(WALL - 3000)})
+    chosen = group(replicas=1, status={"draining": draining(pod, since=WALL - 3000)})
+    for of in (unasked, chosen):
+        plan = plan_group(observed(of, worker(1), pod, roster=silent))
+        assert departures(plan) == [Departure.FORCED] * gone
+        assert gone or (plan.blocked is not None and 0 < (plan.again or 0) <= 30 - lasting)
+
+
 def test_a_limit_of_zero_does_not_wait_for_a_scheduler_that_does_not_answer() -> None:
     of = group(replicas=1, worker={"drainTimeoutSeconds": 0})
     assert len(plan_group(observed(of, worker(1), worker(2), roster=silence())).remove) == 1

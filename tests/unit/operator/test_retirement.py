@@ -4,7 +4,7 @@ import asyncio
 from typing import cast
 
 from dask_operator.errors import SchedulerUnreachable
-from dask_operator.observed import DaskWorker
+from dask_operator.observed import DaskWorker, PodView
 from dask_operator.schedulers.dask_scheduler import DaskSchedulers
 from dask_operator.schedulers.retirement import SchedulerDesk
 from dask_operator.store import Key
@@ -107,6 +107,27 @@ async def test_a_scheduler_that_answers_again_is_asked_without_a_pause() -> None
         assert world.desk.ask(scheduler(), KEY) is None
         await world.settle()
     assert len(world.asked) == 3
+
+
+async def test_a_silence_begins_with_its_first_question_and_ends_with_an_answer_or_a_life() -> None:
+    world = Desk()
+
+    async def silent_since(pod: PodView) -> float | None:
+        world.now += 60
+        world.desk.ask(pod, KEY)
+        await world.settle()
+        roster = world.desk.roster(pod)
+        assert roster is not None
+        return None if roster.reachable else roster.silent_since - 100
+
+    assert await silent_since(scheduler()) is None
+    world.problem = "timed out"
+    assert [await silent_since(scheduler()) for _ in range(3)] == [120, 120, 120]
+    assert await silent_since(scheduler(restarts=1)) == 300
+    world.problem = None
+    assert await silent_since(scheduler(restarts=1)) is None
+    world.problem = "timed out"
+    assert await silent_since(scheduler(restarts=1)) == 420
 
 
 async def test_a_slow_answer_is_as_young_as_its_arrival_and_as_old_as_its_question() -> None:

@@ -184,9 +184,9 @@ def roster(*workers: DaskWorker, age: float = 0.5) -> Roster:
     return Roster("scheduler-uid/0", NOW - age, NOW - age, workers, with_loads=True)
 
 
-def silence(age: float = 0.5, problem: str = "connection refused") -> Roster:
-    """The scheduler did not answer ``age`` seconds ago."""
-    return Roster("scheduler-uid/0", NOW - age, NOW - age, problem=problem)
+def silence(age: float = 0.5, problem: str = "connection refused", lasting: float = 3600.0) -> Roster:
+    """The scheduler did not answer ``age`` seconds ago, and not since ``lasting`` seconds ago."""
+    return Roster("scheduler-uid/0", NOW - age, NOW - age, problem=problem, silent_since=NOW - lasting)
 
 
 def draining(*pods: PodView, since: float = WALL - 5) -> list[Manifest]:

@@ -56,6 +56,8 @@ class Roster:
     """What it has to do and to keep, if it was asked for that too."""
     problem: str = ""
     """Why the scheduler could not be asked; empty where it answered."""
+    silent_since: float = 0.0
+    """When (monotonic seconds) the first of the questions was asked that got no answer since the last one that did."""
 
     @property
     def reachable(self) -> bool:

@@ -22,6 +22,9 @@ from dask_operator.plan.world import (
     unreachable_since,
 )
 
+SILENCE_SECONDS = 30.0
+"""For so long this process must have asked a scheduler in vain before workers are deleted with what they hold."""
+
 EXIT_SECONDS = 10.0
 """Seconds that a retired worker has to end by itself before its Pod is deleted."""
 
@@ -60,14 +63,25 @@ def _shrink_blind(
     since = seen.wall if since is None else since
     plan = replace(plan, unreachable_since=since)
     waited = seen.wall - since
-    if waited >= limit:
+    left = max(limit - waited, _unproven(seen, limit))
+    if left <= 0:
         why = f"the scheduler has not answered for {waited:.0f} s"
         victims = rank(pods, Placement(), seen.is_outdated)[:excess]
         forced = tuple(Removal(v.pod, why, departure=Departure.FORCED) for v in victims)
         return replace(plan, remove=(*plan.remove, *forced))
     message = f"{excess} workers are to go, and the scheduler does not answer: {problem}"
-    again = sooner(plan.again, RETRY_SECONDS, limit - waited)
+    again = sooner(plan.again, RETRY_SECONDS, left)
     return replace(plan, blocked=Blocked(Reason.SCHEDULER_UNREACHABLE, message), ask=True, again=again)
+
+
+def _unproven(seen: GroupObserved, limit: float) -> float:
+    """Seconds until the scheduler's silence may cost a worker what it holds.
+
+    The user's limit counts from what a status says, and may have passed while nobody asked: one question in vain
+    is no silence.
+    """
+    assert seen.roster is not None
+    return min(limit, SILENCE_SECONDS) - (seen.now - seen.roster.silent_since)
 
 
 def advance_drains(seen: GroupObserved, plan: GroupPlan) -> GroupPlan:
@@ -111,6 +125,8 @@ def _advance(seen: GroupObserved, plan: GroupPlan, drain: Drain, pod: PodView) -
     blocked = _why_blocked(seen.roster.problem, attempt, drain)
     limit = seen.group.spec.worker.drain_timeout
     left = None if drain.rollout else drain.since + limit - seen.wall
+    if left is not None and not seen.roster.reachable:
+        left = max(left, _unproven(seen, limit))
     if blocked is not None and left is not None and left <= 0:
         why = f"not retired within drainTimeoutSeconds ({limit:.0f})"
         lost = sum(worker.results for worker in workers)

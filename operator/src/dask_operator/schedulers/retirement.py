@@ -162,7 +162,9 @@ class SchedulerDesk:
             line.roster, line.failures = Roster(life, taken, self._clock(), workers, with_loads, activity), 0
         except SchedulerUnreachable as error:
             line.failures += 1
-            line.roster = Roster(life, taken, self._clock(), problem=str(error))
+            before = self.roster(scheduler)
+            since = before.silent_since if before is not None and not before.reachable else taken
+            line.roster = Roster(life, taken, self._clock(), problem=str(error), silent_since=since)
         finally:
             line.asking = False
         waiting, line.waiting = line.waiting, set()
