@@ -82,7 +82,9 @@ class Kube:
         self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=True)
         self.namespace = found.namespace
         """The namespace to use where none is named."""
-        self.in_pod = found.in_pod
+        self.source = found.source
+        """Where the login comes from."""
+        self.in_pod = not found.source.files
         """Whether the Pod's own service account is used: then Services can probably be reached directly."""
 
     @classmethod
@@ -90,7 +92,7 @@ class Kube:
         """Use what ``KUBECONFIG`` names, else ``~/.kube/config``, else the Pod's service account.
 
         Raises:
-            KubernetesUnavailable: there is neither, it is not usable, or its login plugin fails.
+            KubernetesUnavailable: there is none, it is not usable, or its login plugin fails.
         """
         return cls(await login.load())
 
@@ -233,12 +235,14 @@ class Kube:
             ) from error
 
     async def _log_in_again(self) -> None:
-        """Take a new token or certificate: those of cloud providers last for minutes. Streams that are open stay open.
+        """Take a new token or certificate of the same context: those of cloud providers last for minutes.
+
+        Streams that are open stay open.
 
         Raises:
             KubernetesUnavailable: there is none to be had. The old one is kept, and refused again, and so on.
         """
-        self._client = (await login.load()).client
+        self._client = (await login.load(self.source)).client
 
     async def _headers(self, verb: str) -> dict[str, str]:
         headers = {"User-Agent": _USER_AGENT}
@@ -261,7 +265,8 @@ class Claim:
     """How the DaskCluster is known that a process is to delete when it ends."""
 
     name: str
-    namespace: str = ""
+    namespace: str
+    source: login.Source
     uid: str = ""
     """Empty as long as nobody has seen it."""
     creation: str = ""
@@ -271,13 +276,7 @@ class Claim:
 def delete_at_exit(claim: Claim) -> None:
     """Delete a DaskCluster from a process that is ending: no event loop, no threads, no complaints."""
     with contextlib.suppress(Exception):
-        configuration = kubernetes.client.Configuration()
-        configuration.retries = 0
-        files = login.kubeconfig_files()
-        if files:
-            kubernetes.config.load_kube_config(files, client_configuration=configuration)
-        else:
-            kubernetes.config.load_incluster_config(client_configuration=configuration)
+        configuration = login.load_at_exit(claim.source)
         api = kubernetes.client.CustomObjectsApi(kubernetes.client.ApiClient(configuration))
         place = (GROUP, VERSION, claim.namespace, Kind.CLUSTER.plural, claim.name)
         if not claim.uid:

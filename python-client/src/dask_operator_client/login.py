@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import kubernetes
 from kubernetes.aio import config
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
@@ -16,6 +17,16 @@ SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 @dataclass(frozen=True)
+class Source:
+    """Where a login comes from: there it is had again, whatever else the user makes the current one meanwhile."""
+
+    files: str
+    """Absolute paths of kubeconfigs, joined as in ``KUBECONFIG``; empty for the Pod's service account."""
+    context: str = ""
+    """The name of the context in them; empty for the current one."""
+
+
+@dataclass(frozen=True)
 class Login:
     """What it takes to make a request."""
 
@@ -23,33 +34,53 @@ class Login:
     """Knows the headers and, in its ``configuration``, the address."""
     namespace: str
     """The namespace that goes with it."""
-    in_pod: bool
-    """Whether it is the Pod's own service account."""
+    source: Source
 
 
-async def load() -> Login:
-    """Use what ``KUBECONFIG`` names, else ``~/.kube/config``, else the Pod's service account.
+async def load(source: Source | None = None) -> Login:
+    """A login from ``source``; without one, of what ``KUBECONFIG`` names, else ``~/.kube/config``, else the Pod.
 
     Raises:
-        KubernetesUnavailable: there is neither, it is not usable, or its login plugin fails.
+        KubernetesUnavailable: there is none, it is not usable, or its login plugin fails.
     """
+    source = source or Source(_kubeconfig_files())
     configuration = Configuration()
-    files = kubeconfig_files()
     try:
-        if files:
-            loader = await config.load_kube_config(
-                files, client_configuration=configuration, persist_config=False
-            )
-            context = loader.current_context.get("context") or {}
-        else:
-            config.load_incluster_config(client_configuration=configuration)
+        loader = await _loaded(source, configuration)
         client = ApiClient(configuration)
     except (config.ConfigException, OSError, ValueError) as error:
-        raise KubernetesUnavailable(_no_configuration(files, error)) from error
-    if not files:
-        return Login(client, _pod_namespace(), in_pod=True)
-    _check_plugin(loader, configuration, files)
-    return Login(client, context.get("namespace") or DEFAULT_NAMESPACE, in_pod=False)
+        raise KubernetesUnavailable(_no_configuration(source.files, error)) from error
+    if loader is None:
+        return Login(client, _pod_namespace(), source)
+    _check_plugin(loader, configuration, source.files)
+    found = loader.current_context
+    namespace = (found.get("context") or {}).get("namespace") or DEFAULT_NAMESPACE
+    return Login(client, namespace, Source(source.files, str(found["name"])))
+
+
+async def _loaded(source: Source, configuration: Any) -> Any:
+    """Fill in ``configuration``; gives the loader that knows the kubeconfig, None in a Pod."""
+    if not source.files:
+        config.load_incluster_config(client_configuration=configuration)
+        return None
+    return await config.load_kube_config(
+        source.files,
+        context=source.context or None,
+        client_configuration=configuration,
+        persist_config=False,
+    )
+
+
+def load_at_exit(source: Source) -> Any:
+    """The same for a process that is ending, without a loop: the configuration of the client that blocks."""
+    configuration = kubernetes.client.Configuration()
+    configuration.retries = 0
+    if source.files:
+        context = source.context or None
+        kubernetes.config.load_kube_config(source.files, context, client_configuration=configuration)
+    else:
+        kubernetes.config.load_incluster_config(client_configuration=configuration)
+    return configuration
 
 
 def _check_plugin(loader: Any, configuration: Any, files: str) -> None:
@@ -74,11 +105,11 @@ def _no_configuration(files: str, error: Exception) -> str:
     )
 
 
-def kubeconfig_files() -> str:
-    """The kubeconfig files to read, joined as in ``KUBECONFIG``; empty where none exists."""
+def _kubeconfig_files() -> str:
+    """The absolute paths of the kubeconfigs that exist, joined as in ``KUBECONFIG``; empty where none does."""
     files = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-    exists = any(Path(file).expanduser().exists() for file in files.split(os.pathsep) if file)
-    return files if exists else ""
+    paths = [Path(file).expanduser().absolute() for file in files.split(os.pathsep) if file]
+    return os.pathsep.join(str(path) for path in paths if path.exists())
 
 
 def _pod_namespace() -> str:

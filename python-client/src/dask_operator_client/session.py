@@ -52,7 +52,7 @@ class Session:
         self._heart: asyncio.Task[None] | None = None
         self._post: asyncio.Task[Manifest] | None = None
         self._unanswered = False
-        self.claim = Claim(name, namespace, creation=secrets.token_hex(8))
+        self.claim = Claim(name, namespace, kube.source, creation=secrets.token_hex(8))
         self.created = False
         """Whether the DaskCluster was created here, or may have been: then it is ours to delete."""
 

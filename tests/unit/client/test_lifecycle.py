@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from dask_operator_client import KubeCluster, lifecycle
 from dask_operator_client.kube import Claim
+from dask_operator_client.login import Source
 
 
 class BusySession:
@@ -17,7 +18,7 @@ class BusySession:
     namespace = "ns"
 
     def __init__(self, sure: bool) -> None:
-        self.claim = Claim("c", "ns")
+        self.claim = Claim("c", "ns", Source(""))
         self.created = False
         self.deleted: list[bool] = []
         self.asked = threading.Event()

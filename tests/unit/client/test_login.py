@@ -1,5 +1,6 @@
 """Which login is used, and what happens when it ends."""
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,7 +11,8 @@ import yaml
 from aiohttp import web
 from dask_operator_api.kinds import Kind
 from dask_operator_client import errors
-from dask_operator_client.kube import Kube
+from dask_operator_client.kube import Kube, delete_at_exit
+from dask_operator_client.session import Session
 
 PLUGIN = """
 import json, pathlib, sys
@@ -27,8 +29,10 @@ class Server:
         self.url = ""
         self.token = "first"
         self.shown: list[str | None] = []
+        self.called: list[str] = []
 
     async def answer(self, request: web.Request) -> web.Response:
+        self.called.append(request.method)
         self.shown.append(request.headers.get("Authorization"))
         if self.shown[-1] != f"Bearer {self.token}":
             return web.json_response({"message": "Unauthorized"}, status=401)
@@ -59,6 +63,14 @@ def written(path: Path, user: dict[str, Any], **urls: str) -> None:
     users = [{"name": "u", "user": user}]
     body = {"contexts": contexts, "clusters": clusters, "users": users, "current-context": next(iter(urls))}
     path.write_text(yaml.safe_dump(body))
+
+
+@pytest.fixture
+async def another() -> AsyncIterator[Server]:
+    served = Server("another")
+    runner = await served.start()
+    yield served
+    await runner.cleanup()
 
 
 @pytest.fixture
@@ -119,3 +131,31 @@ async def test_a_login_that_was_renewed_has_its_own_client_certificate(
     await kube._log_in_again()
     assert kube._tls_and_proxy()["ssl"] is not before
     await kube.close()
+
+
+async def test_a_login_is_renewed_in_its_own_context_whatever_is_the_current_one(
+    server: Server, another: Server, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(kubeconfig, {"token": "first"}, one=server.url, another=another.url)
+    monkeypatch.chdir(kubeconfig.parent)
+    monkeypatch.setenv("KUBECONFIG", "config")
+    kube = await Kube.connect()
+    monkeypatch.chdir("/")
+    written(kubeconfig, {"token": "second"}, another=another.url, one=server.url)
+    server.token = another.token = "second"
+    assert await kube.get(Kind.CLUSTER, "ns", "c") == {"server": "one"}
+    assert another.shown == []
+    await kube.close()
+
+
+async def test_a_process_that_ends_deletes_its_cluster_where_it_was_created(
+    server: Server, another: Server, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(kubeconfig, {"token": "first"}, one=server.url, another=another.url)
+    session = await Session.open("c", "ns")
+    session.claim.uid = "u"
+    written(kubeconfig, {"token": "first"}, another=another.url, one=server.url)
+    monkeypatch.setenv("KUBECONFIG", "elsewhere")
+    await asyncio.to_thread(delete_at_exit, session.claim)
+    assert (server.called, another.called) == (["DELETE"], [])
+    await session.end(delete=False)

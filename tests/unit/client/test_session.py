@@ -11,6 +11,7 @@ from dask_operator_client import errors, waiting
 from dask_operator_client import session as session_module
 from dask_operator_client.keywords import Keywords, Options
 from dask_operator_client.kube import Kube
+from dask_operator_client.login import Source
 from dask_operator_client.modes import CreateMode
 from dask_operator_client.session import Session
 
@@ -27,6 +28,7 @@ class FakeKube:
 
     namespace = "ns"
     in_pod = False
+    source = Source("")
 
     def __init__(self) -> None:
         self.objects: dict[tuple[Kind, str], dict[str, Any]] = {}
