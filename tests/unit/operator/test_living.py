@@ -1,13 +1,18 @@
 """Nothing is created again for an owner that is gone, though no watch has told of its end yet."""
 
 import asyncio
+from typing import Any
 
 import pytest
+from dask_operator.plan.cluster import NOTING_SECONDS
 from dask_operator.reconcile import reconcile
 from dask_operator.store import Key
+from dask_operator_api.conditions import Outcome
 from dask_operator_api.kinds import Kind
 
+from tests.unit.operator.job_worlds import JOB_UID, attempt, job_body, running
 from tests.unit.operator.simulation import KEY, World
+from tests.unit.operator.worlds import cluster_body, owned_by, scheduler_body
 
 CLUSTER = Key(Kind.CLUSTER, "ns", "c")
 
@@ -105,6 +110,40 @@ def test_workers_of_a_cluster_of_which_no_watch_has_told_yet_stay(there: bool) -
     world = asyncio.run(live())
     assert len(_living_workers(world)) == (2 if there else 0)
     assert (world.context.store.cluster("ns", "c") is not None) is there
+
+
+@pytest.mark.parametrize(
+    ("of_attempt", "ends"),
+    [
+        ({}, False),
+        ({"shut_down": True}, True),
+        ({"started": 0.0}, True),
+        ({"outcome": Outcome.SUCCEEDED}, True),
+    ],
+    ids=["works", "noted", "not begun", "ended"],
+)
+def test_an_idle_cluster_of_a_job_ends_when_its_program_needs_it_no_more(
+    of_attempt: dict[str, Any], ends: bool
+) -> None:
+    world = Losing(0)
+    job = {**job_body(running(attempt(**of_attempt))), "apiVersion": "kubernetes.dask.org/v1"}
+    job["metadata"]["name"] = "c"
+    world.kube.put("DaskJob", job)
+    spec = {"idleTimeout": 30, "worker": {"replicas": 0}}
+    owned = {"ownerReferences": owned_by("DaskJob", JOB_UID, "c")}
+    world.kube.put("DaskCluster", cluster_body(spec=spec, metadata=owned, status={"image": "image"}))
+    world.kube.put("Pod", scheduler_body("terminated", uid="scheduler-1"))
+    deleted: list[str] = []
+
+    async def delete(kind: str, namespace: str, name: str, uid: str, at_once: bool = False) -> None:
+        deleted.append(kind)
+
+    world.kube.delete = delete  # type: ignore[method-assign]
+    world.start_operator()
+    again = asyncio.run(reconcile(world.context, CLUSTER))
+    assert deleted == (["DaskCluster"] if ends else [])
+    assert ends or again == NOTING_SECONDS
+    assert ("Pod", "c-scheduler") not in world.kube.ever_created
 
 
 def _living_workers(world: World) -> list[str]:

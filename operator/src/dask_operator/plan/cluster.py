@@ -28,6 +28,9 @@ from dask_operator.plan.overdue import overdue
 from dask_operator.plan.scheduler import SchedulerPlan, plan_scheduler
 from dask_operator.plan.world import RETRY_SECONDS, ROSTER_MAX_AGE, sooner
 
+NOTING_SECONDS = 1.0
+"""Seconds between two looks whether a job has noted that its scheduler was shut down."""
+
 
 @dataclass(frozen=True)
 class ClusterPlan:
@@ -56,6 +59,10 @@ def plan_cluster(seen: ClusterObserved, defaults: Defaults) -> ClusterPlan:
     image = image_in_force(seen.cluster, seen.own_scheduler, defaults.image)
     default = default_image(seen.cluster, seen.own_scheduler, defaults.image)
     end = _end(seen)
+    if (
+        end is not None and seen.has_program
+    ):  # which would be run again if the cluster went before that is noted
+        return ClusterPlan(image=image.name, default_image=default, again=NOTING_SECONDS)
     if end is not None:
         return ClusterPlan(image=image.name, default_image=default, acts=(end,))
     leaving = _leaving(seen)

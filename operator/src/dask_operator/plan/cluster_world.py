@@ -51,6 +51,8 @@ class ClusterObserved:
     """Every autoscaler that names the cluster."""
     autoscaler: AutoscalerView | None = None
     """The DaskAutoscaler that has the cluster's name, whoever it belongs to."""
+    has_program: bool = False
+    """Whether a job's program works with it, of which the job has not noted yet that its scheduler was shut down."""
     in_flight: frozenset[str] = frozenset()
     """uids of Pods for which the scheduler is at work on a request to retire."""
     attempts: Mapping[str, Attempt] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from dask_operator_api.manifests import Manifest, section
 
 from dask_operator.errors import ApiError
 from dask_operator.observed import ClusterView
+from dask_operator.plan.attempts import state_of
 from dask_operator.plan.cluster import ClusterPlan, plan_cluster
 from dask_operator.plan.cluster_world import ClusterObserved, Create
 from dask_operator.plan.world import sooner
@@ -64,11 +65,21 @@ def _observe(context: Context, cluster: ClusterView) -> ClusterObserved:
         autoscalers=context.store.autoscalers_of(*cluster.identity),
         autoscaler=context.store.autoscalers.objects.get(cluster.identity),
         roster=context.desk.roster(own),
+        has_program=_has_program(context, cluster),
         in_flight=context.desk.in_flight(own, workers),
         attempts=context.desk.attempts(pod for pod in workers if pod.deleting),
         now=context.clock(),
         wall=context.wall(),
     )
+
+
+def _has_program(context: Context, cluster: ClusterView) -> bool:
+    """Whether a job's program works with the cluster and needs its scheduler, as far as the job has noted."""
+    job = context.store.job(cluster.namespace, cluster.name)
+    if job is None or job.uid != cluster.owner or job.deleting:
+        return False
+    attempt = state_of(job).present
+    return attempt is not None and bool(attempt.started) and not attempt.shut_down
 
 
 async def _pass(context: Context, key: Key, seen: ClusterObserved) -> float | None:
