@@ -60,6 +60,11 @@ class Refused(ApiError):
         return self.status == 403 and "quota" in str(self).lower()
 
     @property
+    def is_policy(self) -> bool:
+        """Whether a webhook or an admission policy said no, with whatever status: it may be changed, or think again."""
+        return "denied the request" in str(self) or "denied request" in str(self)
+
+    @property
     def lacks_account(self) -> bool:
         """Whether the Pod's service account is not there: a new namespace gets its ``default`` one a moment later."""
         return self.status == 403 and "error looking up service account" in str(self)

@@ -10,7 +10,9 @@ import pytest
 from dask_operator.desired import cluster_autoscaler
 from dask_operator.errors import Refused, TryAgain
 from dask_operator.reconcile import reconcile
+from dask_operator.reconcile.refusals import Refusals
 from dask_operator.store import Key
+from dask_operator_api.conditions import Reason
 from dask_operator_api.kinds import Kind
 from dask_operator_api.manifests import Manifest
 from dask_operator_api.times import rfc3339
@@ -240,3 +242,20 @@ def test_a_leaving_worker_is_saved_whatever_else_cannot_be_written() -> None:
 
     world = asyncio.run(live())
     assert world.scheduler.closing == {worker(1).name}
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "final"),
+    [
+        ("spec.containers[0].imagee: unknown field", 400, True),
+        ('Pod "j-runner" is invalid: spec.containers: Required value', 422, True),
+        ('admission webhook "policy.example.com" denied the request: no owner label', 400, False),
+        ("ValidatingAdmissionPolicy 'owners' with binding 'all' denied request: no owner label", 422, False),
+        ("exceeded quota: few", 403, False),
+    ],
+)
+def test_only_what_is_wrong_with_the_object_itself_is_final(words: str, status: int, final: bool) -> None:
+    error = Refused(words, status, "Pod")
+    error.creating = True
+    problem = Refusals(lambda: 0.0).remember(CLUSTER, (1,), Reason.POD_REFUSED, error)
+    assert problem.final is final

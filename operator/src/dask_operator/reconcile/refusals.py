@@ -84,7 +84,11 @@ class Refusals:
 
     def remember(self, key: Key, generations: tuple[int, ...], reason: Reason, error: Refused) -> Problem:
         """Note a refusal; ``reason`` is for one that says nothing more special."""
-        final = error.creating and error.status in _FINAL and not isinstance(error, NameTaken)
+        final = (
+            error.creating
+            and error.status in _FINAL
+            and not (error.is_policy or isinstance(error, NameTaken))
+        )
         problem = Problem(_reason(reason, error), str(error), error.kind, final)
         until = self.clock() + _pause(error)
         self._held.setdefault(key, {})[error.kind] = _Remembered(problem, generations, until)
