@@ -258,6 +258,43 @@ def test_a_start_is_measured_from_the_ask_that_the_first_to_come_belongs_to() ->
     assert after(SPEC, steps).memory.start_seconds == 30
 
 
+def test_a_start_is_taken_to_be_no_longer_than_any_start_is() -> None:
+    outage_or_a_clock_that_was_set = [(0.0, seen(0, 4)), (86_400.0, seen(4, 4))]
+    assert after(SPEC, outage_or_a_clock_that_was_set).memory.start_seconds == 900
+    assert Memory.parse({"startSeconds": 86_400}).start_seconds == 900
+    assert Memory.parse({"startSeconds": -5}).start_seconds == 0
+    assert Memory.parse({"startSeconds": None}).start_seconds is None
+
+
+def test_the_time_in_which_workers_cannot_be_placed_is_not_what_a_start_takes() -> None:
+    waiting = seen(4, 4, connected=0, unplaceable=Reason.UNSCHEDULABLE)
+    steps = [(0.0, seen(0, 4)), *((at, waiting) for at in (5.0, 300.0, 600.0))]
+    placed = [(610.0, seen(4, 4, connected=0)), (625.0, seen(4, 4, connected=1))]
+    assert after(SPEC, [*steps, *placed]).memory.start_seconds == 25
+
+
+def test_waiting_for_room_alone_is_nothing_new_to_write_down() -> None:
+    waiting = seen(4, 4, connected=0, unplaceable=Reason.UNSCHEDULABLE)
+    before = after(SPEC, [(0.0, seen(0, 4)), (5.0, waiting)]).memory
+    later = decide(SPEC, waiting, before, NOW + 60).memory
+    assert later != before
+    assert not later.says_more_than(before)
+
+
+def test_workers_on_their_way_are_ahead_of_new_ones_by_no_more_than_a_start() -> None:
+    asked = decide(SPEC, seen(0, 3), Memory(), NOW).memory
+    known = replace(asked, start_seconds=60.0)
+    unseen = replace(asked, start_seconds=0.0)
+    assert unseen.head_start(NOW + 1200, 3) == 90
+    assert [asked.head_start(NOW + at, 3) for at in (-100, 0, 20, 1200)] == [0, 0, 60, 90]
+    assert [known.head_start(NOW + at, 3) for at in (20, 60, 1200)] == [60, 180, 180]
+
+
+def test_once_the_first_has_come_the_others_are_ahead_by_as_much_as_it_took() -> None:
+    asked = decide(SPEC, seen(0, 3), Memory(), NOW).memory
+    assert asked.head_start(NOW + 300, 2) == 600
+
+
 def test_memory_that_cannot_be_read_is_no_memory() -> None:
     assert Memory.parse({"highs": [["x"]]}) == Memory()
     assert Memory.parse({"highs": 3}) == Memory()

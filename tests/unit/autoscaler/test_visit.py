@@ -325,6 +325,28 @@ async def test_threads_that_were_seen_are_remembered_for_the_next_wake() -> None
     assert world.kube.replicas() == 2
 
 
+async def test_a_worker_that_does_not_come_does_not_stop_the_others_from_being_asked_for() -> None:
+    world = World(maximum=100)
+    world.work(3)
+    await world.visit()
+    world.work(3, connected=2, busy=1)
+    await world.visit(20.0)
+    assert world.kube.replicas() == 3
+    world.work(60, connected=2, busy=60)
+    await world.visit(1200.0)
+    assert world.kube.replicas() == 60
+
+
+async def test_a_start_that_took_hours_does_not_stop_a_group_from_growing() -> None:
+    world = World(minimum=1, maximum=300)
+    await world.visit()
+    world.work(1, connected=1)
+    await world.visit(10_000.0)
+    world.work(240, connected=1, busy=240)
+    await world.visit()
+    assert world.kube.replicas() == 240
+
+
 async def test_an_autoscaler_that_is_gone_meanwhile_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
 

@@ -81,7 +81,7 @@ def decide(spec: AutoscalerSpec, seen: Observed, memory: Memory, now: float) -> 
         memory: what the last decision handed over.
         now: epoch seconds.
     """
-    memory = memory.seeing(now, seen.connected)
+    memory = memory.seeing(now, seen.connected, seen.unplaceable is not None)
     draft = _Draft(seen.replicas)
     if seen.demand is not None:
         memory, draft = _by_demand(spec, seen, seen.demand, memory, now)

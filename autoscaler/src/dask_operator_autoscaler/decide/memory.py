@@ -9,6 +9,12 @@ SAMPLES_MAX = 32
 
 REGRETS_MAX = 2
 
+USUAL_START_SECONDS = 30.0
+"""What a start is taken for as long as none was seen."""
+
+LONGEST_START_SECONDS = 900.0
+"""A start that seems to have taken longer was not seen, or a clock was set: it says nothing about the next one."""
+
 
 class Sample(NamedTuple):
     """A number of workers, and when (epoch seconds): the last time it was wished for, or when it was changed by."""
@@ -51,11 +57,16 @@ class Memory:
             lows=_noted(self.lows, now, wish, longest, lambda old: old >= wish),
         )
 
-    def seeing(self, now: float, connected: int) -> "Memory":
-        """Take note of how many workers are connected: the first to come tells what a start takes."""
-        if self.awaited is None or connected <= self.awaited.value:
+    def seeing(self, now: float, connected: int, unplaceable: bool = False) -> "Memory":
+        """Take note of how many workers are connected: the first to come tells what a start takes.
+
+        The time in which workers cannot be placed does not count: it says how full the nodes are.
+        """
+        if self.awaited is None:
             return self
-        return replace(self, start_seconds=max(0.0, now - self.awaited.at), awaited=None)
+        if connected > self.awaited.value:
+            return replace(self, start_seconds=_start(now - self.awaited.at), awaited=None)
+        return replace(self, awaited=self.awaited._replace(at=now)) if unplaceable else self
 
     def changing(self, now: float, before: int, after: int, longest: float) -> "Memory":
         """Remember a change that is about to be made; changes are kept for ``longest`` seconds."""
@@ -73,11 +84,15 @@ class Memory:
         return replace(self, regrets=regrets, fallen=None)
 
     def head_start(self, now: float, coming: int) -> float:
-        """Seconds that ``coming`` workers, the last ones asked for, will have worked before one asked for now comes."""
-        seconds = 0.0
+        """Seconds that ``coming`` workers, the last ones asked for, will have worked before one asked for now comes.
+
+        One that is late may never come: it is ahead of a new one by no more than what a start takes.
+        """
+        start = self.seeing(now, (self.asked or 0) - coming).start_seconds  # the first may have come since
+        seconds, most = 0.0, start or USUAL_START_SECONDS
         for change in reversed(self.changes):
             number = min(coming, max(0, change.value))
-            seconds += number * (now - change.at)
+            seconds += number * min(max(0.0, now - change.at), most)
             coming -= number
         return seconds
 
@@ -90,10 +105,8 @@ class Memory:
         return replace(self, highs=_retimed(self.highs, now), lows=_retimed(self.lows, now))
 
     def says_more_than(self, other: "Memory") -> bool:
-        """Whether more than the time of the last wish is new."""
-        return replace(self, highs=_retimed(self.highs, 0), lows=_retimed(self.lows, 0)) != replace(
-            other, highs=_retimed(other.highs, 0), lows=_retimed(other.lows, 0)
-        )
+        """Whether more is new than the time of the last wish, and since when workers are awaited."""
+        return self._timeless() != other._timeless()
 
     def rose_since(self, other: "Memory") -> bool:
         """Whether the last wish is greater than that of ``other``: forgetting that would let workers go too early."""
@@ -106,6 +119,10 @@ class Memory:
     def lowest(self, now: float, window: float) -> int:
         """The smallest wish of the last ``window`` seconds."""
         return min(sample.value for sample in _within(self.lows, now, window))
+
+    def _timeless(self) -> "Memory":
+        awaited = self.awaited and self.awaited._replace(at=0.0)
+        return replace(self, highs=_retimed(self.highs, 0), lows=_retimed(self.lows, 0), awaited=awaited)
 
     def as_status(self) -> dict[str, Any]:
         """JSON. Times are kept to a tenth of a second."""
@@ -126,12 +143,13 @@ class Memory:
         """Read what :meth:`as_status` gave. What cannot be read is forgotten."""
         try:
             awaited, asked, threads = body.get("awaited"), body.get("asked"), body.get("threads")
+            start = _number(body.get("startSeconds"))
             return cls(
                 highs=_samples(body.get("highs")),
                 lows=_samples(body.get("lows")),
                 changes=_samples(body.get("changes")),
                 awaited=_samples([awaited])[0] if awaited else None,
-                start_seconds=_number(body.get("startSeconds")),
+                start_seconds=None if start is None else _start(start),
                 asked=None if asked is None else int(asked),
                 fallen=_number(body.get("fallen")),
                 threads=None if threads is None else int(threads),
@@ -139,6 +157,10 @@ class Memory:
             )
         except (TypeError, ValueError, IndexError):
             return cls()
+
+
+def _start(seconds: float) -> float:
+    return min(LONGEST_START_SECONDS, max(0.0, seconds))
 
 
 def _noted(held: Samples, now: float, wish: int, longest: float, covered: Callable[[int], bool]) -> Samples:
