@@ -2,7 +2,8 @@
 
 import contextlib
 import json
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
@@ -271,10 +272,14 @@ class Claim:
     """Empty as long as nobody has seen it."""
     creation: str = ""
     """The word under which it was created."""
+    process: int = field(default_factory=os.getpid)
+    """The process that is to delete it. One that was forked from it has the claim, too."""
 
 
 def delete_at_exit(claim: Claim) -> None:
     """Delete a DaskCluster from a process that is ending: no event loop, no threads, no complaints."""
+    if claim.process != os.getpid():
+        return
     with contextlib.suppress(Exception):
         configuration = login.load_at_exit(claim.source)
         api = kubernetes.client.CustomObjectsApi(kubernetes.client.ApiClient(configuration))

@@ -1,6 +1,7 @@
 """Which login is used, and what happens when it ends."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -158,4 +159,18 @@ async def test_a_process_that_ends_deletes_its_cluster_where_it_was_created(
     monkeypatch.setenv("KUBECONFIG", "elsewhere")
     await asyncio.to_thread(delete_at_exit, session.claim)
     assert (server.called, another.called) == (["DELETE"], [])
+    await session.end(delete=False)
+
+
+async def test_a_process_that_was_forked_leaves_the_cluster_of_its_parent_alone(
+    server: Server, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(kubeconfig, {"token": "first"}, one=server.url)
+    session = await Session.open("c", "ns")
+    session.claim.uid = "u"
+    parent = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: parent + 1)
+    await asyncio.to_thread(delete_at_exit, session.claim)
+    monkeypatch.undo()
+    assert server.called == []
     await session.end(delete=False)
