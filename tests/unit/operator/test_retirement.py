@@ -130,6 +130,18 @@ async def test_a_silence_begins_with_its_first_question_and_ends_with_an_answer_
     assert await silent_since(scheduler(restarts=1)) == 420
 
 
+async def test_a_scheduler_that_was_started_again_is_asked_without_the_pause_of_its_life_before() -> None:
+    world = Desk()
+    world.problem = "connection refused"
+    for _ in range(6):
+        world.now += 60
+        world.desk.ask(scheduler(), KEY)
+        await world.settle()
+    assert world.desk.ask(scheduler(restarts=1), KEY) is None
+    await world.settle()
+    assert world.desk.ask(scheduler(restarts=1), KEY) == 1.0
+
+
 async def test_a_slow_answer_is_as_young_as_its_arrival_and_as_old_as_its_question() -> None:
     world = Desk()
     world.open.clear()

@@ -96,7 +96,7 @@ class SchedulerDesk:
         line.with_activity |= with_activity
         if line.asking:
             return None
-        pause = self._pause(line)
+        pause = self._pause(scheduler, line)
         if pause > 0:
             return pause
         line.asking = True
@@ -143,8 +143,8 @@ class SchedulerDesk:
         """Forget a scheduler that is gone."""
         self._lines.pop(scheduler_uid, None)
 
-    def _pause(self, line: _Line) -> float:
-        if line.roster is None or line.roster.reachable:
+    def _pause(self, scheduler: PodView, line: _Line) -> float:
+        if line.roster is None or line.roster.reachable or line.roster.life != scheduler_life(scheduler):
             return 0.0
         pause = min(LONGEST_PAUSE, UNREACHABLE_PAUSE * 2.0 ** min(line.failures - 1, 10))
         return line.roster.arrived + pause - self._clock()
@@ -161,9 +161,11 @@ class SchedulerDesk:
             line.heard = life
             line.roster, line.failures = Roster(life, taken, self._clock(), workers, with_loads, activity), 0
         except SchedulerUnreachable as error:
-            line.failures += 1
             before = self.roster(scheduler)
-            since = before.silent_since if before is not None and not before.reachable else taken
+            if before is not None and not before.reachable:
+                since, line.failures = before.silent_since, line.failures + 1
+            else:
+                since, line.failures = taken, 1
             line.roster = Roster(life, taken, self._clock(), problem=str(error), silent_since=since)
         finally:
             line.asking = False
