@@ -7,6 +7,7 @@ these, Events and the Lease. Every failure is one of the kinds in :mod:`dask_ope
 import contextlib
 import json
 import math
+import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -28,8 +29,12 @@ LIST_SECONDS = 60.0
 LIST_CHUNK = 100
 WATCH_SECONDS = 240
 """After this long a watch is ended by the server, and what is there is listed again."""
-SILENCE_SECONDS = 300.0
+SILENCE_SECONDS = 90.0
+"""A watch that tells nothing for so long may be deaf: the server sends a bookmark every minute."""
 CONNECTIONS = 32
+
+LIVELY = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 3, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 20_000}
+"""Options of a connection, where the platform has them: a server that is gone without a word is missed after 20 s."""
 
 _JSON = "application/json"
 _MERGE = "application/merge-patch+json"
@@ -78,7 +83,9 @@ class Kube:
         self._connection = connection
         self._called = called
         self._fence = fence
-        connector = aiohttp.TCPConnector(ssl=connection.tls or True, limit=connections)
+        connector = aiohttp.TCPConnector(
+            ssl=connection.tls or True, limit=connections, socket_factory=_socket
+        )
         self._session = aiohttp.ClientSession(connector=connector)
 
     async def close(self) -> None:
@@ -100,7 +107,7 @@ class Kube:
                 return
 
     async def watch(self, kind: Kind, version: str, namespace: str = "") -> AsyncIterator[Change]:
-        """What changes after ``version``, until the server ends it.
+        """What changes after ``version``, until the server ends it or is silent for too long: then list again.
 
         Raises:
             Gone: the server has forgotten ``version``: list again.
@@ -120,6 +127,8 @@ class Kube:
                     raise _error(response.status, await response.read())
                 async for line in lines(response.content):
                     yield _change(line)
+        except aiohttp.SocketTimeoutError:
+            return
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             raise TryAgain(f"the watch of {kind.plural} broke: {error or type(error).__name__}") from error
 
@@ -200,6 +209,17 @@ class Kube:
 async def find() -> Connection:
     """The Pod's service account, or outside a Pod the kubeconfig that ``KUBECONFIG`` names."""
     return in_pod() or await by_kubeconfig()
+
+
+def _socket(address: Any) -> socket.socket:
+    family, kind, protocol, *_ = address
+    made = socket.socket(family, kind, protocol)
+    made.setblocking(False)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in LIVELY.items():
+        if hasattr(socket, name):
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return made
 
 
 _MANAGER = urlencode({"fieldManager": FIELD_MANAGER})

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from dask_operator_api.kinds import Kind
 from dask_operator_autoscaler import connection, errors
 from dask_operator_autoscaler import kube as module
 from dask_operator_autoscaler.kube import Kube
@@ -266,6 +268,34 @@ async def test_an_api_server_that_is_away_is_tried_on_and_that_is_enough(
         api.lost = {"": 500}
         api.end_watches()
         await until("all to be tried", lambda: found.tried_ago == 0)
+
+
+@pytest.mark.parametrize("lacking", [None, "TCP_USER_TIMEOUT"])
+async def test_connections_find_out_that_the_server_is_gone(
+    lacking: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, make = [], module._socket
+
+    def note(address: object) -> socket.socket:
+        made.append(make(address))
+        return made[-1]
+
+    monkeypatch.setattr(module, "_socket", note)
+    wanted = {getattr(socket, name): value for name, value in module.LIVELY.items() if name != lacking}
+    if lacking:
+        monkeypatch.delattr(socket, lacking)
+    async with connected() as (_, kube):
+        await kube.lease("ns", "l").read()
+        [connection] = made
+        assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert {name: connection.getsockopt(socket.IPPROTO_TCP, name) for name in wanted} == wanted
+
+
+async def test_a_watch_that_has_not_even_a_bookmark_to_tell_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SILENCE_SECONDS", 0.1)
+    async with connected() as (api, kube), asyncio.timeout(5):
+        assert [change async for change in kube.watch(Kind.CLUSTER, "7")] == []
+        assert "allowWatchBookmarks=true" in api.calls[-1][1]
 
 
 def test_outside_a_pod_there_is_no_service_account(tmp_path: Path) -> None:
