@@ -272,6 +272,11 @@ class Session:
                 if options.create_mode is CreateMode.CREATE_ONLY:
                     raise
                 return body
+            except RequestRefused:
+                body = await self._get_if_there() if self._unanswered else None
+                if body is not None and claimed_uid(self.claim, body):
+                    return body  # what was refused, for a quota it may be, was a second one
+                raise
             except AnswerLost:
                 if time.monotonic() >= deadline:
                     raise
@@ -300,7 +305,7 @@ class Session:
             self._unanswered = True
             raise
         except RequestRefused:
-            self.created = False
+            self.created = self._unanswered
             raise
 
     async def _take_last_answer(self, post: asyncio.Task[Manifest]) -> None:

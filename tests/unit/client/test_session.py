@@ -275,6 +275,48 @@ async def test_a_cluster_whose_answer_was_lost_is_recognised_and_is_ours(
     assert (session.created, session.uid) == (True, "uid-c")
 
 
+def refuse_all_but_the_first(kube: FakeKube) -> None:
+    """A quota leaves room for one cluster."""
+    first = True
+
+    async def quota() -> None:
+        nonlocal first
+        if not first:
+            raise errors.RequestRefused("exceeded quota", 403)
+        first = False
+
+    kube.before_create = quota
+
+
+async def test_a_cluster_whose_answer_was_lost_is_recognised_where_there_may_be_no_second(
+    session: Session, kube: FakeKube
+) -> None:
+    refuse_all_but_the_first(kube)
+    kube.after_create = lose_the_answer
+    await find(session)
+    assert (session.created, session.uid) == (True, "uid-c")
+
+
+async def test_a_cluster_that_comes_to_be_after_a_second_was_refused_is_still_ours_to_delete(
+    session: Session, kube: FakeKube
+) -> None:
+    late: dict[tuple[Kind, str], dict[str, Any]] = {}
+
+    async def lose_the_answer_and_create_later() -> None:
+        late.update(kube.objects)
+        kube.objects.clear()
+        raise errors.AnswerLost("no answer")
+
+    refuse_all_but_the_first(kube)
+    kube.after_create = lose_the_answer_and_create_later
+    with pytest.raises(errors.RequestRefused, match="exceeded quota"):
+        await find(session)
+    kube.objects.update(late)
+    assert session.created
+    assert await session.end(delete=True)
+    assert kube.objects == {}
+
+
 async def test_a_cluster_that_may_have_been_created_is_deleted_when_its_maker_gives_up(
     session: Session, kube: FakeKube
 ) -> None:
