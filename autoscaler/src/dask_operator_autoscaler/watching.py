@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -68,16 +69,22 @@ class Watching:
     async def _keep(self, kind: Kind, space: str) -> None:
         pause = RETRY_SECONDS
         while True:
+            began = math.inf
             try:
                 version = await self._list(kind, space)
                 if version is None:
                     await asyncio.sleep(LEFT_OUT_SECONDS)
                     continue
+                began = self.clock()
                 await self._follow(kind, space, version)
                 pause = RETRY_SECONDS
             except Gone as error:
                 logger.debug("%s: %s", kind.plural, error)
             except ApiError as error:
+                if (
+                    self.clock() - began >= pause
+                ):  # something on the way cuts watches off, and the server is well
+                    pause = RETRY_SECONDS
                 logger.warning("%s: trying again in %.0f s: %s", kind.plural, pause, error)
                 await asyncio.sleep(pause)
                 pause = min(LONGEST_RETRY_SECONDS, pause * 2)

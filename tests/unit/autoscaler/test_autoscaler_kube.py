@@ -7,12 +7,13 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dask_operator_api.kinds import Kind
 from dask_operator_autoscaler import connection, errors
 from dask_operator_autoscaler import kube as module
-from dask_operator_autoscaler.kube import Kube
+from dask_operator_autoscaler.kube import Change, Chunk, Kube
 from dask_operator_autoscaler.store import Identity, Store
 from dask_operator_autoscaler.watching import Watching
 
@@ -268,6 +269,38 @@ async def test_an_api_server_that_is_away_is_tried_on_and_that_is_enough(
         api.lost = {"": 500}
         api.end_watches()
         await until("all to be tried", lambda: found.tried_ago == 0)
+
+
+class CutOff:
+    """Lists, and has each watch cut off after some seconds of a clock of its own."""
+
+    def __init__(self, seconds: float) -> None:
+        self.now = 0.0
+        self._seconds = seconds
+
+    async def listing(self, kind: Kind, namespace: str) -> AsyncIterator[Chunk]:
+        yield Chunk([], "7")
+
+    async def watch(self, kind: Kind, version: str, namespace: str) -> AsyncIterator[Change]:
+        yield Change("BOOKMARK", {})
+        self.now += self._seconds
+        raise errors.TryAgain("cut off")
+
+
+@pytest.mark.parametrize(("held", "pauses"), [(60.0, [1, 1, 1, 1]), (0.0, [1, 2, 4, 8])])
+async def test_only_watches_that_hold_for_no_time_are_tried_less_and_less_often(
+    held: float, pauses: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    unit = 0.001
+    monkeypatch.setattr("dask_operator_autoscaler.watching.RETRY_SECONDS", unit)
+    server: Any = CutOff(held)
+    found = Watching(server, Store(), lambda home: None, lambda: None, lambda: server.now)
+    task = asyncio.create_task(found._keep(Kind.CLUSTER, ""))
+    await until("some tries", lambda: len(caplog.records) >= len(pauses))
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    told: list[Any] = [record.args for record in caplog.records[: len(pauses)]]
+    assert [round(args[1] / unit) for args in told] == pauses
 
 
 @pytest.mark.parametrize("lacking", [None, "TCP_USER_TIMEOUT"])
