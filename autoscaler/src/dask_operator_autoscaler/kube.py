@@ -30,7 +30,7 @@ LIST_CHUNK = 100
 WATCH_SECONDS = 240
 """After this long a watch is ended by the server, and what is there is listed again."""
 SILENCE_SECONDS = 90.0
-"""A watch that tells nothing for so long may be deaf: the server sends a bookmark every minute, without promising it."""
+"""A watch that tells nothing for so long may be deaf: there is a bookmark every minute, though nobody promises it."""
 CONNECTIONS = 32
 
 LIVELY = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 3, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 20_000}
