@@ -12,6 +12,7 @@ import kubernetes
 from dask_operator_api import labels
 from dask_operator_api.kinds import GROUP, VERSION, Kind
 from dask_operator_api.manifests import Manifest, items, section
+from kubernetes.aio.config import ConfigException
 
 from dask_operator_client import login
 from dask_operator_client.errors import (
@@ -197,8 +198,13 @@ class Kube:
     async def _call(
         self, verb: str, path: str, body: Manifest | None = None, content_type: str = _JSON
     ) -> Manifest:
-        answer: Manifest = json.loads(await self._answer(verb, path, body, content_type))
-        return answer
+        text = await self._answer(verb, path, body, content_type)
+        if answer := _parsed(text):
+            return answer
+        raise KubernetesUnavailable(
+            f"what answers at {self._client.configuration.host} is no Kubernetes API server, or something is between: "
+            f"it says {text[:100].decode(errors='replace')!r}. Does `kubectl version` reach it?"
+        )
 
     async def _answer(
         self, verb: str, path: str, body: Manifest | None = None, content_type: str = _JSON
@@ -247,7 +253,10 @@ class Kube:
 
     async def _headers(self, verb: str) -> dict[str, str]:
         headers = {"User-Agent": _USER_AGENT}
-        await self._client.update_params_for_auth(headers, [], ["BearerToken"], "", verb, None)
+        try:  # in a Pod this reads the token anew
+            await self._client.update_params_for_auth(headers, [], ["BearerToken"], "", verb, None)
+        except (ConfigException, OSError) as error:
+            raise KubernetesUnavailable(f"there is no token to log in with: {_words(error)}") from error
         return headers
 
     def _tls_and_proxy(self) -> dict[str, Any]:

@@ -48,7 +48,7 @@ async def load(source: Source | None = None) -> Login:
     try:
         loader = await _loaded(source, configuration)
         client = ApiClient(configuration)
-    except (config.ConfigException, OSError, ValueError) as error:
+    except Exception as error:  # files that are being written and login plugins fail in every way
         raise KubernetesUnavailable(_no_configuration(source.files, error)) from error
     if loader is None:
         return Login(client, _pod_namespace(), source)

@@ -7,6 +7,7 @@ from dask_operator_api import labels
 from dask_operator_api.kinds import API_VERSION, Kind
 from dask_operator_api.manifests import Manifest, section
 
+from dask_operator_client.errors import ClusterDiffers
 from dask_operator_client.keywords import Keywords
 from dask_operator_client.layers import CLUSTER, GROUP, laid
 from dask_operator_client.podpatch import laid_over
@@ -49,6 +50,27 @@ def autoscaler_manifest(cluster: str, namespace: str, minimum: int, maximum: int
     """The DaskAutoscaler of a cluster."""
     spec = {"cluster": cluster, "minimum": minimum, "maximum": maximum}
     return _object(Kind.AUTOSCALER, cluster, namespace, spec)
+
+
+def check_alike(keywords: Keywords, time_to_live: float | None, body: Manifest) -> None:
+    """Compare a cluster that was found with what was asked for.
+
+    Raises:
+        ClusterDiffers: it is not like that.
+    """
+    found = differences(keywords, body)
+    metadata = section(body, "metadata")
+    if time_to_live is not None:  # it is a promise of whoever created it
+        found["time_to_live"] = (time_to_live, section(metadata, "annotations").get(labels.TIME_TO_LIVE))
+    if found:
+        told = "; ".join(
+            f"{key}: asked for {asked!r}, it has {held!r}" for key, (asked, held) in found.items()
+        )
+        raise ClusterDiffers(
+            f"there is a cluster {metadata.get('name')} in the namespace {metadata.get('namespace')} already, and it "
+            f"is not like the keywords: {told}. Leave these keywords out to use it, or choose another name",
+            tuple(found),
+        )
 
 
 def differences(keywords: Keywords, existing: Manifest) -> dict[str, tuple[Any, Any]]:

@@ -5,10 +5,10 @@ All of it runs in the event loop of one background thread; callers await it from
 
 import asyncio
 import contextlib
-import datetime
+import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from dask_operator_api import labels, names
 from dask_operator_api.kinds import Kind
@@ -18,7 +18,6 @@ from dask_operator_client import connecting, manifests, rivals, waiting
 from dask_operator_client.connecting import Endpoints
 from dask_operator_client.errors import (
     AnswerLost,
-    ClusterDiffers,
     ClusterError,
     ClusterExists,
     ClusterNotFound,
@@ -28,6 +27,7 @@ from dask_operator_client.errors import (
     WaitTimeout,
 )
 from dask_operator_client.forward import PortForward, Stream
+from dask_operator_client.heart import NO_SIGNS, Heart, first_signs
 from dask_operator_client.keywords import Keywords, Options
 from dask_operator_client.kube import Claim, Kube, claimed_uid
 from dask_operator_client.modes import CreateMode
@@ -35,12 +35,11 @@ from dask_operator_client.modes import CreateMode
 LAST_POST_SECONDS = 5.0
 """How long somebody who gives up waits for the answer to a request that would create a cluster."""
 
-LAST_DELETE_SECONDS = 5.0
-"""How long it is tried again to delete a cluster while the API server cannot be reached, or cannot answer."""
+LAST_CALL_SECONDS = 5.0
+"""How long it is tried again to leave all as it should be while the API server cannot be reached, or cannot answer."""
 RETRY_SECONDS = 0.5
 
-BEATS_PER_LIFE = 5
-"""How often a sign of life is given within a time-to-live."""
+log = logging.getLogger(__name__)
 
 
 class Session:
@@ -49,7 +48,7 @@ class Session:
     def __init__(self, kube: Kube, name: str, namespace: str) -> None:
         self._kube = kube
         self._forward: PortForward | None = None
-        self._heart: asyncio.Task[None] | None = None
+        self._heart: Heart | None = None
         self._post: asyncio.Task[Manifest] | None = None
         self._unanswered = False
         self.claim = Claim(name, namespace, kube.source, creation=secrets.token_hex(8))
@@ -97,9 +96,9 @@ class Session:
             await asyncio.sleep(waiting.interval(0))
         self.claim.uid = str(section(body, "metadata").get("uid", ""))
         if not self.created:
-            self._compare(keywords, options, body)
+            manifests.check_alike(keywords, options.time_to_live, body)
         elif options.time_to_live is not None:
-            self._heart = asyncio.create_task(self._beat(options.time_to_live))
+            self._heart = Heart(self._mark, options.time_to_live)
         return body
 
     async def until_ready(
@@ -228,9 +227,9 @@ class Session:
         """
         try:
             if self._heart is not None:
-                self._heart.cancel()
+                self._heart.stop()
                 if not delete:
-                    await self._mark({labels.HEARTBEAT: None, labels.TIME_TO_LIVE: None})
+                    await self._let_live()
             if self._forward is not None:
                 await self._forward.close()
             if delete:
@@ -242,22 +241,46 @@ class Session:
     async def _delete(self) -> None:
         if not self.uid and self._post is not None:
             await self._take_last_answer(self._post)
-        deadline = time.monotonic() + LAST_DELETE_SECONDS
+        try:
+            await self._insist(self._delete_ours)
+        except ClusterError as error:
+            error.add_note(
+                f"The DaskCluster {self.name} may still be there. To delete it: {self._kubectl('delete')}"
+            )
+            raise
+
+    async def _delete_ours(self) -> None:
+        if not self.uid:
+            await self._find_unanswered()
+        if self.uid:
+            await self._kube.delete(Kind.CLUSTER, self.namespace, self.name, self.uid)
+
+    async def _let_live(self) -> None:
+        """Take its time to live off the cluster, which is to stay; warn if that fails."""
+        try:
+            await self._insist(lambda: self._mark(NO_SIGNS))
+        except ClusterNotFound:
+            return
+        except ClusterError as error:
+            command = " ".join([self._kubectl("annotate"), *(f"{sign}-" for sign in NO_SIGNS)])
+            told = f"the DaskCluster {self.name} still has its time to live, and is deleted when that is over"
+            log.warning("%s: %s. To keep it: %s", told, error, command)
+
+    async def _insist(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Do what cannot be done later, again and again for a while if the API server cannot be reached."""
+        deadline = time.monotonic() + LAST_CALL_SECONDS
         while True:
             try:
-                if not self.uid:
-                    await self._find_unanswered()
-                if self.uid:
-                    await self._kube.delete(Kind.CLUSTER, self.namespace, self.name, self.uid)
-                return
-            except ClusterError as error:
-                if not isinstance(error, KubernetesUnavailable) or time.monotonic() >= deadline:
-                    error.add_note(
-                        f"The DaskCluster {self.name} may still be there. To delete it: "
-                        f"kubectl delete daskcluster {self.name} --namespace {self.namespace}"
-                    )
+                return await act()
+            except KubernetesUnavailable:
+                if time.monotonic() >= deadline:
                     raise
             await asyncio.sleep(RETRY_SECONDS)
+
+    def _kubectl(self, verb: str) -> str:
+        context = self._kube.source.context
+        where = f" --context {context}" if context else ""
+        return f"kubectl {verb} daskcluster {self.name} --namespace {self.namespace}{where}"
 
     async def _create_or_get(self, keywords: Keywords, options: Options, deadline: float) -> Manifest | None:
         """The cluster, created or found; None where it vanished between the two, or an answer was lost."""
@@ -291,7 +314,7 @@ class Session:
         wanted = manifests.cluster_manifest(self.name, self.namespace, keywords)
         signs = {labels.CREATION: self.claim.creation}
         if options.time_to_live is not None:
-            signs |= {labels.HEARTBEAT: _now(), labels.TIME_TO_LIVE: f"{options.time_to_live:g}"}
+            signs |= first_signs(options.time_to_live)
         wanted["metadata"]["annotations"] = {**section(wanted, "metadata", "annotations"), **signs}
         self.created = True
         self._post = post = asyncio.ensure_future(self._kube.create(Kind.CLUSTER, wanted))
@@ -327,32 +350,9 @@ class Session:
         if body is not None:
             self.claim.uid = claimed_uid(self.claim, body)
 
-    async def _beat(self, time_to_live: float) -> None:
-        """Give signs of life. One that fails is not repeated before the next is due: there are enough of them."""
-        while True:
-            await asyncio.sleep(time_to_live / BEATS_PER_LIFE)
-            await self._mark({labels.HEARTBEAT: _now()})
-
     async def _mark(self, annotations: Mapping[str, str | None]) -> None:
-        """Annotate the cluster, if it is there and can be reached."""
         body = {"metadata": {"uid": self.uid, "annotations": dict(annotations)}}
-        with contextlib.suppress(ClusterError):
-            await self._kube.patch(Kind.CLUSTER, self.namespace, self.name, body)
-
-    def _compare(self, keywords: Keywords, options: Options, body: Manifest) -> None:
-        found = manifests.differences(keywords, body)
-        has = section(body, "metadata", "annotations").get(labels.TIME_TO_LIVE)
-        if options.time_to_live is not None:
-            found["time_to_live"] = (options.time_to_live, has)
-        if found:
-            told = "; ".join(
-                f"{key}: asked for {asked!r}, it has {held!r}" for key, (asked, held) in found.items()
-            )
-            raise ClusterDiffers(
-                f"there is a cluster {self.name} in the namespace {self.namespace} already, and it is not like the "
-                f"keywords: {told}. Leave these keywords out to use it, or choose another name",
-                tuple(found),
-            )
+        await self._kube.patch(Kind.CLUSTER, self.namespace, self.name, body)
 
     async def _observe(self) -> Manifest | None:
         body = await self._get_if_there()
@@ -394,7 +394,3 @@ class Session:
         body = await self._kube.get(Kind.CLUSTER, self.namespace, self.name)
         pod = section(body, "status", "scheduler").get("podName") or names.scheduler_name(self.name)
         return await self._kube.open_port(self.namespace, str(pod), port)
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

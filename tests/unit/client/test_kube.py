@@ -1,6 +1,7 @@
 """What the API server's answers and frames mean."""
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from aiohttp import WSMsgType
 from dask_operator_api.kinds import Kind
 from dask_operator_client import errors, kube
+from kubernetes.aio.config import ConfigException
 
 
 def status(code: int, message: str = "words", **details: Any) -> bytes:
@@ -125,10 +127,47 @@ async def test_no_configuration_at_all_is_an_error_that_names_the_remedy(
         await kube.Kube.connect()
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["current-context: nowhere\n", "", "current-context: [\n", "half", "contexts:\n- context: {}\n"],
+)
 async def test_a_configuration_that_cannot_be_used_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "config").write_text("current-context: nowhere\n")
+    (tmp_path / "config").write_text(text)
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
     with pytest.raises(errors.KubernetesUnavailable, match=r"config is not usable"):
         await kube.Kube.connect()
+
+
+@pytest.mark.parametrize("text", ["<html>Sign in</html>", "[]", ""])
+async def test_an_answer_that_is_none_of_an_api_server_is_told_in_its_own_words(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config").write_text(CONFIG % "")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+
+    async def answer(*_: Any) -> tuple[int, bytes]:
+        return 200, text.encode()
+
+    monkeypatch.setattr(kube.Kube, "_request", answer)
+    connection = await kube.Kube.connect()
+    with pytest.raises(errors.KubernetesUnavailable, match=re.escape(f"it says {text!r}")):
+        await connection.get(Kind.CLUSTER, "ns", "c")
+    await connection.close()
+
+
+async def test_a_pod_s_token_that_cannot_be_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config").write_text(CONFIG % "")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    connection = await kube.Kube.connect()
+
+    def read(_: object) -> None:
+        raise ConfigException("Token file exists but empty.")
+
+    connection._client.configuration.refresh_api_key_hook = read
+    with pytest.raises(errors.KubernetesUnavailable, match=r"no token.*Token file exists but empty"):
+        await connection.get(Kind.CLUSTER, "ns", "c")
+    await connection.close()

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 from dask_operator_api import labels
 from dask_operator_api.kinds import Kind
-from dask_operator_client import errors, waiting
+from dask_operator_client import errors, heart, waiting
 from dask_operator_client import session as session_module
 from dask_operator_client.keywords import Keywords, Options
 from dask_operator_client.kube import Kube
@@ -28,7 +28,7 @@ class FakeKube:
 
     namespace = "ns"
     in_pod = False
-    source = Source("")
+    source = Source("file", "here")
 
     def __init__(self) -> None:
         self.objects: dict[tuple[Kind, str], dict[str, Any]] = {}
@@ -202,7 +202,7 @@ async def test_ending_gives_up_in_the_end_and_says_how_to_delete_the_cluster(
     session: Session, kube: FakeKube, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session_module, "RETRY_SECONDS", 0.01)
-    monkeypatch.setattr(session_module, "LAST_DELETE_SECONDS", 0.05)
+    monkeypatch.setattr(session_module, "LAST_CALL_SECONDS", 0.05)
 
     def fail() -> None:
         raise errors.KubernetesUnavailable("not now")
@@ -211,7 +211,7 @@ async def test_ending_gives_up_in_the_end_and_says_how_to_delete_the_cluster(
     await find(session)
     with pytest.raises(errors.KubernetesUnavailable, match="not now") as caught:
         await session.end(delete=True)
-    assert "kubectl delete daskcluster c --namespace ns" in caught.value.__notes__[0]
+    assert "kubectl delete daskcluster c --namespace ns --context here" in caught.value.__notes__[0]
     assert kube.closed
 
 
@@ -405,8 +405,8 @@ async def test_signs_of_life_are_given_only_where_asked_for(
     session: Session, kube: FakeKube, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     beats = iter(["first", "second", "third"])
-    monkeypatch.setattr(session_module, "_now", lambda: next(beats))
-    monkeypatch.setattr(session_module, "BEATS_PER_LIFE", 1000)
+    monkeypatch.setattr(heart, "now", lambda: next(beats))
+    monkeypatch.setattr(heart, "BEATS_PER_LIFE", 1000)
     await find(session, time_to_live=30.0)
     annotations = kube.objects[Kind.CLUSTER, "c"]["metadata"]["annotations"]
     assert (annotations[labels.HEARTBEAT], annotations[labels.TIME_TO_LIVE]) == ("first", "30")
@@ -423,6 +423,76 @@ async def test_a_cluster_that_stays_when_it_is_closed_is_not_missed_any_more(
     await session.end(delete=False)
     annotations = kube.objects[Kind.CLUSTER, "c"]["metadata"]["annotations"]
     assert not {labels.HEARTBEAT, labels.TIME_TO_LIVE} & annotations.keys()
+
+
+async def test_signs_of_life_go_on_whatever_happened_to_one_of_them(
+    session: Session, kube: FakeKube, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(heart, "BEATS_PER_LIFE", 1000)
+    failures = iter([errors.KubernetesUnavailable("not now"), ValueError("words")])
+    works = kube.patch
+
+    async def fail_twice(*args: Any) -> None:
+        for error in failures:
+            raise error
+        await works(*args)
+
+    kube.patch = fail_twice  # type: ignore[assignment,method-assign]
+    await find(session, time_to_live=30.0)
+    await asyncio.wait_for(kube.patched.wait(), 5)
+    assert "no sign of life could be given: not now" in caplog.text
+    assert "ValueError: words" in caplog.text
+    await session.end(delete=True)
+
+
+async def test_no_signs_of_life_are_given_for_a_cluster_that_is_gone(
+    session: Session, kube: FakeKube, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(heart, "BEATS_PER_LIFE", 1000)
+    tries = []
+
+    async def fail(*args: Any) -> None:
+        tries.append(1)
+        raise errors.ClusterNotFound("c")
+
+    kube.patch = fail  # type: ignore[assignment,method-assign]
+    await find(session, time_to_live=30.0)
+    assert session._heart is not None
+    await asyncio.wait_for(session._heart._task, 5)
+    assert (len(tries), caplog.text) == (1, "")
+    await session.end(delete=False)
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [(errors.AnswerLost("no"), 0), (errors.RequestRefused("may not", 403), 1)]
+)
+async def test_a_time_to_live_that_cannot_be_ended_is_told_with_what_to_do(
+    session: Session,
+    kube: FakeKube,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    told: int,
+) -> None:
+    monkeypatch.setattr(session_module, "RETRY_SECONDS", 0.01)
+    failures = iter([error])
+    works = kube.patch
+
+    async def fail_once(*args: Any) -> None:
+        for failure in failures:
+            raise failure
+        await works(*args)
+
+    kube.patch = fail_once  # type: ignore[assignment,method-assign]
+    await find(session, time_to_live=30.0)
+    await session.end(delete=False)
+    command = (
+        "kubectl annotate daskcluster c --namespace ns --context here "
+        f"{labels.HEARTBEAT}- {labels.TIME_TO_LIVE}-"
+    )
+    assert caplog.text.count(f"is deleted when that is over: may not. To keep it: {command}") == told
+    assert (labels.HEARTBEAT in kube.objects[Kind.CLUSTER, "c"]["metadata"]["annotations"]) is bool(told)
 
 
 async def test_no_signs_of_life_are_given_by_default(session: Session, kube: FakeKube) -> None:
