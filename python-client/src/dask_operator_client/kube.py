@@ -18,6 +18,7 @@ from dask_operator_client import login
 from dask_operator_client.errors import (
     INSTALL,
     AnswerLost,
+    ClusterError,
     ClusterExists,
     ClusterNotFound,
     ForwardFailed,
@@ -177,7 +178,7 @@ class Kube:
         url = f"{self._client.configuration.host}/api/v1/namespaces/{namespace}/pods/{pod}/portforward?ports={port}"
         for attempt in (1, 2):
             try:
-                socket = await self._session.ws_connect(
+                socket = await self._open_session().ws_connect(
                     url,
                     protocols=(_PROTOCOL,),
                     headers=await self._headers("GET"),
@@ -227,7 +228,7 @@ class Kube:
         }
         host = self._client.configuration.host
         try:
-            async with self._session.request(
+            async with self._open_session().request(
                 verb,
                 host + path,
                 data=None if body is None else json.dumps(body),
@@ -240,6 +241,11 @@ class Kube:
             raise (AnswerLost if sent else KubernetesUnavailable)(
                 f"cannot reach the Kubernetes API server {host}: {_words(error)}. Does `kubectl version` reach it?"
             ) from error
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session.closed:
+            raise ClusterError("the connection to Kubernetes was closed meanwhile")
+        return self._session
 
     async def _log_in_again(self) -> None:
         """Take a new token or certificate of the same context: those of cloud providers last for minutes.

@@ -259,6 +259,7 @@ class Lifecycle(Cluster):  # type: ignore[misc]  # distributed has no types
             for task in helpers:
                 task.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
+            self._background.cut_off()  # while their loop runs: what other threads wait for ends with an error
             try:
                 await super()._close()
             finally:

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from dask_operator_client.background import LoopThread
+from dask_operator_client.errors import ClusterError
 
 
 async def thread_name() -> str:
@@ -53,12 +54,24 @@ async def test_stopping_cancels_what_still_runs_and_ends_the_thread() -> None:
     running = asyncio.create_task(background.run(asyncio.Event().wait()))
     await background.run(thread_name())
     background.stop()
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(ClusterError, match="to be stopped was closed meanwhile"):
         await asyncio.wait_for(running, 5)
     thread = next((t for t in threading.enumerate() if t.name == "to be stopped"), None)
     if thread is not None:
         await asyncio.to_thread(thread.join, 5)
         assert not thread.is_alive()
+
+
+async def test_who_waits_is_told_when_the_work_is_cut_off_and_what_comes_later_runs() -> None:
+    background = LoopThread("t")
+    background.start()
+    running = asyncio.create_task(background.run(asyncio.Event().wait()))
+    await background.run(thread_name())
+    background.cut_off()
+    assert await background.run(thread_name()) == "t"
+    with pytest.raises(ClusterError, match="closed meanwhile"):
+        await asyncio.wait_for(running, 5)
+    background.stop()
 
 
 async def test_stopping_twice_or_before_the_start_does_nothing() -> None:

@@ -1,6 +1,9 @@
-"""What close() tells about a cluster that cannot be deleted."""
+"""What close() tells about a cluster that cannot be deleted, and those who wait for the cluster in other threads."""
 
+import asyncio
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -8,19 +11,31 @@ from dask_operator_client import KubeCluster, errors
 from distributed.core import Status
 
 
-class Undeletable:
-    """The session of a cluster that was created here and may not be deleted."""
+class FakeSession:
+    """The session of a cluster to which no worker comes, and which may not be deleted."""
 
-    created = True
     namespace = "ns"
 
-    async def end(self, delete: bool) -> None:
-        raise errors.RequestRefused("you may not delete", 403)
+    def __init__(self, created: bool) -> None:
+        self.created = created
+        self.waited_for = threading.Event()
+
+    async def until_ready(self, *_: Any) -> None:
+        self.waited_for.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            time.sleep(0.2)  # noqa: ASYNC251  # those who wait are told without waiting for this
+
+    async def end(self, delete: bool) -> bool:
+        if delete:
+            raise errors.RequestRefused("you may not delete", 403)
+        return True
 
 
 async def begin(cluster: KubeCluster) -> None:
     cluster._background.start()
-    cluster._session = Undeletable()  # type: ignore[assignment]
+    cluster._session = FakeSession(created=cluster.name != "found")  # type: ignore[assignment]
     cluster.status = Status.running
 
 
@@ -30,8 +45,8 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(KubeCluster, "_start", begin)
 
 
-def made(**keywords: Any) -> KubeCluster:
-    return KubeCluster(name="c", quiet=True, **keywords)
+def made(name: str = "c", **keywords: Any) -> KubeCluster:
+    return KubeCluster(name=name, quiet=True, **keywords)
 
 
 def test_close_raises_that_the_cluster_could_not_be_deleted_and_stops_its_loop() -> None:
@@ -75,3 +90,14 @@ def test_a_loop_that_was_closed_while_the_process_ends_is_no_error(monkeypatch: 
     assert cluster.close() is None
     cluster.status = Status.closed
     cluster._background.stop()
+
+
+def test_who_waits_in_another_thread_is_told_that_the_cluster_was_closed() -> None:
+    cluster = made("found")
+    session: Any = cluster._session
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(cluster.wait_for_workers, 1)
+        assert session.waited_for.wait(5)
+        cluster.close()
+        with pytest.raises(errors.ClusterError, match="KubeCluster found was closed meanwhile"):
+            waiting.result(10)

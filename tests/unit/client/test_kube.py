@@ -118,6 +118,17 @@ async def test_an_api_server_that_is_not_there_is_told_with_its_address(
     await connection.close()
 
 
+async def test_a_connection_that_was_closed_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config").write_text(CONFIG % "")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    connection = await kube.Kube.connect()
+    await connection.close()
+    with pytest.raises(errors.ClusterError, match="closed meanwhile"):
+        await connection.get(Kind.CLUSTER, "ns", "c")
+    with pytest.raises(errors.ClusterError, match="closed meanwhile"):
+        await connection.open_port("ns", "p", 8786)
+
+
 async def test_no_configuration_at_all_is_an_error_that_names_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
