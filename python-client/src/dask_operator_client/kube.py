@@ -26,6 +26,7 @@ from dask_operator_client.errors import (
     OperatorMissing,
     RequestRefused,
 )
+from dask_operator_client.lively import lively_socket
 
 REQUEST_SECONDS = 15.0
 CONNECT_SECONDS = 5.0
@@ -81,7 +82,7 @@ class Kube:
     def __init__(self, found: login.Login) -> None:
         self._client = found.client
         timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS, sock_connect=CONNECT_SECONDS)
-        connector = aiohttp.TCPConnector(limit=0)
+        connector = aiohttp.TCPConnector(limit=0, socket_factory=lively_socket)
         self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=True)
         self.namespace = found.namespace
         """The namespace to use where none is named."""
