@@ -291,8 +291,9 @@ class Lifecycle(Cluster):  # type: ignore[misc]  # distributed has no types
         finally:
             self._background.stop()
             self._loop_runner.stop()
-            if self._finalizer is not None:
-                self._finalizer()
+            if self._finalizer is not None and (left := self._finalizer.peek()) is not None:
+                _, delete, arguments, _ = left
+                delete(*arguments)  # and again when the process ends: what was asked for may be created late
 
     async def _give_up(self) -> None:
         """Undo a start that failed: what was created goes again, what was found stays."""

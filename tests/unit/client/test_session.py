@@ -378,6 +378,8 @@ async def test_ending_says_if_a_cluster_may_yet_come_to_be(
     finding.cancel()
     assert await session.end(delete=True) is False
     await asyncio.wait({finding})
+    assert session._post is not None
+    assert session._post.done()
 
 
 async def test_ending_is_sure_where_the_last_request_to_create_was_refused(
