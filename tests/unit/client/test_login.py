@@ -5,13 +5,14 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 from aiohttp import web
 from dask_operator_api.kinds import Kind
-from dask_operator_client import errors
+from dask_operator_client import errors, login
 from dask_operator_client.kube import Kube, delete_at_exit
 from dask_operator_client.session import Session
 
@@ -105,6 +106,22 @@ async def test_a_login_plugin_that_fails_is_told_and_nobody_goes_on_without_a_lo
     gives(token, "")
     with pytest.raises(errors.KubernetesUnavailable, match=r"login plugin failed .*exec.*log in again"):
         await Kube.connect()
+
+
+@pytest.mark.parametrize(
+    ("user", "token", "certificate"),
+    [
+        ({"exec": {}}, {"BearerToken": "t"}, None),
+        ({"auth-provider": {}}, {}, "file"),
+        ({}, {}, None),
+        (None, {}, None),
+    ],
+)
+def test_a_plugin_that_gives_a_token_or_a_certificate_is_well_and_so_is_a_user_without_one(
+    user: dict[str, Any] | None, token: dict[str, str], certificate: str | None
+) -> None:
+    found = SimpleNamespace(api_key=token, cert_file=certificate)
+    login._check_plugin(SimpleNamespace(_user=user), found, "config")
 
 
 async def test_after_a_login_that_failed_the_next_call_logs_in_again(
