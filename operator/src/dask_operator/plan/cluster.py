@@ -59,14 +59,13 @@ def plan_cluster(seen: ClusterObserved, defaults: Defaults) -> ClusterPlan:
     image = image_in_force(seen.cluster, seen.own_scheduler, defaults.image)
     default = default_image(seen.cluster, seen.own_scheduler, defaults.image)
     end = _end(seen)
-    if (
-        end is not None and seen.has_program
-    ):  # which would be run again if the cluster went before that is noted
+    if end is not None and seen.has_program:
+        # The program would be run again if the cluster went before the job has noted that.
         return ClusterPlan(image=image.name, default_image=default, again=NOTING_SECONDS)
     if end is not None:
         return ClusterPlan(image=image.name, default_image=default, acts=(end,))
     leaving = _leaving(seen)
-    due = [pod for pod in leaving if _worth_asking(seen, pod)]
+    due = [pod for pod in leaving if not _patience(seen, pod)]
     scheduler = plan_scheduler(seen, image.name, default, defaults.pull_secrets)
     forced, later = overdue(_ours(seen), seen.wall)
     return ClusterPlan(
@@ -168,15 +167,13 @@ def _look_at_leaving(seen: ClusterObserved, pod: PodView) -> float:
     Soon, if the scheduler does not know it: it may have connected since that was asked, and get work. And after every
     try to retire it: there may be room for its results by then.
     """
-    attempt = seen.attempts.get(pod.uid)
-    if _worth_asking(seen, pod) and seen.informed and not seen.placement.of(pod):
-        return ROSTER_MAX_AGE
-    if attempt is None or _worth_asking(seen, pod) or pod.uid in seen.in_flight:
+    unknown = seen.informed and not seen.placement.of(pod)
+    return _patience(seen, pod) or (ROSTER_MAX_AGE if unknown else RETRY_SECONDS)
+
+
+def _patience(seen: ClusterObserved, pod: PodView) -> float:
+    """Seconds until the scheduler is asked to retire a Pod's workers: not while it is at it, not again at once."""
+    if pod.uid in seen.in_flight:
         return RETRY_SECONDS
-    return attempt.at + RETRY_SECONDS - seen.now
-
-
-def _worth_asking(seen: ClusterObserved, pod: PodView) -> bool:
-    """Whether to ask the scheduler to retire a Pod's workers: not while it is at it, not again at once."""
     attempt = seen.attempts.get(pod.uid)
-    return pod.uid not in seen.in_flight and (attempt is None or seen.now - attempt.at >= RETRY_SECONDS)
+    return max(0.0, attempt.at + RETRY_SECONDS - seen.now) if attempt is not None else 0.0

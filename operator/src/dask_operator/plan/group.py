@@ -119,8 +119,6 @@ def _refused(seen: GroupObserved, plan: GroupPlan) -> tuple[list[Drain], bool]:
     if not all(informed(seen, drain) for drain in waiting):
         return [], True
     if seen.roster is not None and not seen.roster.reachable:
-        return (
-            waiting,
-            False,
-        )  # nobody knows, and one that was retired after all ends by itself and is replaced
+        # Nobody knows, and one that was retired after all ends by itself and is replaced.
+        return waiting, False
     return [drain for drain in waiting if seen.placement.of(alive[drain.uid])], False

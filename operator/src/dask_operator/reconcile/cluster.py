@@ -74,7 +74,12 @@ def _observe(context: Context, cluster: ClusterView) -> ClusterObserved:
 
 
 def _has_program(context: Context, cluster: ClusterView) -> bool:
-    """Whether a job's program works with the cluster and needs its scheduler, as far as the job has noted."""
+    """Whether a job's program works with the cluster and needs its scheduler, as far as the job has noted.
+
+    That counts only where a cluster ends by itself.
+    """
+    if not cluster.spec.idle_timeout:
+        return False
     job = context.store.job(cluster.namespace, cluster.name)
     if job is None or job.uid != cluster.owner or job.deleting:
         return False

@@ -11,6 +11,7 @@ from dask_operator.plan.leftovers import Leftover, goes_with_cluster, leftovers
 from dask_operator.plan.overdue import overdue
 from dask_operator.plan.world import sooner
 from dask_operator.reconcile.context import Context, names_of
+from dask_operator.reconcile.living import look
 from dask_operator.store import Key
 
 logger = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ async def _delete(context: Context, key: Key, leftover: Leftover) -> None:
     if not goes_with_cluster(group, leftover):
         context.spared[leftover] = context.clock()
         return
-    if group is not None and await _is_there(context, key, leftover.cluster_uid):
+    if group is not None and await look(context, Kind.CLUSTER, key.namespace, key.name, leftover.cluster_uid):
         return
     pods = [pod for pod in context.store.pods_of(key.namespace, key.name) if leftover.has(pod)]
     logger.info("deleting %d Pods of the gone %s: %s", len(pods), key, names_of(pods))
@@ -95,18 +96,6 @@ async def _group(context: Context, namespace: str, leftover: Leftover) -> GroupV
         return group_view(await context.kube.get(Kind.WORKER_GROUP.value, namespace, leftover.group))
     except NotFound:
         return None
-
-
-async def _is_there(context: Context, key: Key, uid: str) -> bool:
-    """Whether that very cluster is there after all: then it is known from now on."""
-    try:
-        body = await context.kube.get(Kind.CLUSTER.value, key.namespace, key.name)
-    except NotFound:
-        return False
-    if body["metadata"]["uid"] != uid:
-        return False
-    context.intake.saw(Kind.CLUSTER.value, body)
-    return True
 
 
 async def _force(context: Context, pods: list[PodView]) -> float | None:

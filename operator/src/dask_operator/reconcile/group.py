@@ -1,6 +1,7 @@
 """One pass over a worker group."""
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from dask_operator_api import passes
@@ -18,7 +19,6 @@ from dask_operator.reconcile.asking import stuck, with_logs
 from dask_operator.reconcile.context import GONE_SECONDS, Context, names_of
 from dask_operator.reconcile.gone import makes_room
 from dask_operator.reconcile.living import after, is_living
-from dask_operator.reconcile.refusals import Waiting
 from dask_operator.status import group_status, waiting_status
 from dask_operator.status.conditions import connecting_for, lonely
 from dask_operator.store import Key
@@ -96,8 +96,8 @@ def _observe(context: Context, group: GroupView, cluster: ClusterView, held: boo
 
 
 async def _pass(context: Context, key: Key, group: GroupView, cluster: ClusterView) -> float | None:
-    waiting = context.refusals.waiting(key, (group.generation, cluster.generation))
-    retry = waiting.seconds
+    generations = (group.generation, cluster.generation)
+    waiting = context.refusals.waiting(key, generations)
     room = makes_room(context, Key(Kind.CLUSTER, key.namespace, cluster.name))
     seen = _observe(context, group, cluster, held="Pod" in waiting.kinds or room is not None)
     plan = plan_group(seen)
@@ -112,12 +112,15 @@ async def _pass(context: Context, key: Key, group: GroupView, cluster: ClusterVi
     _tell(context, seen, plan)
     _retire(context, key, seen, plan)
     asked = _ask(context, key, seen, plan)
-    again = sooner(again, await _tidy(context, key, cluster, seen, plan, waiting))
+    due = _written(plan) - waiting.kinds
+    for what, act in ((_REMOVAL, _remove), (_RELABELLING, _relabel)):
+        if what in due:
+            again = sooner(again, await _unless_refused(context, key, generations, seen, plan, what, act))
     if plan.create:
         if plan.last_index > len(plan.create) and not await is_living(context, Kind.WORKER_GROUP, group):
             return GONE_SECONDS
-        retry = await _create(context, key, cluster, seen, plan)
-    return sooner(again, retry, soon, room, plan.again, asked)
+        again = sooner(again, await _unless_refused(context, key, generations, seen, plan, "Pod", _create))
+    return sooner(again, waiting.seconds, soon, room, plan.again, asked)
 
 
 def _written(plan: GroupPlan) -> set[str]:
@@ -126,29 +129,24 @@ def _written(plan: GroupPlan) -> set[str]:
     return {what for what, items in tried.items() if items}
 
 
-async def _tidy(
+async def _unless_refused(
     context: Context,
     key: Key,
-    cluster: ClusterView,
+    generations: tuple[int, ...],
     seen: GroupObserved,
     plan: GroupPlan,
-    waiting: Waiting,
+    what: str,
+    act: Callable[[Context, GroupObserved, GroupPlan], Awaitable[None]],
 ) -> float | None:
-    """Remove workers, and hand edited metadata down. What of it is refused is told, and all else goes on."""
-    again = None
-    for what, act in ((_REMOVAL, _remove), (_RELABELLING, _relabel)):
-        if what not in _written(plan) - waiting.kinds:
-            continue
-        try:
-            await act(context, seen, plan)
-        except Refused as error:
-            error.kind = what
-            generations = (seen.group.generation, cluster.generation)
-            context.refuse(key, seen.group, generations, Reason.POD_REFUSED, error)
-            again = 0.0
-        else:
-            context.refusals.accepted(key, what)
-    return again
+    """Do it. A refusal is told, and all else goes on: gives when to look again, or None."""
+    try:
+        await act(context, seen, plan)
+    except Refused as error:
+        error.kind = what
+        context.refuse(key, seen.group, generations, Reason.POD_REFUSED, error)
+        return 0.0
+    context.refusals.accepted(key, what)
+    return None
 
 
 def _tell(context: Context, seen: GroupObserved, plan: GroupPlan) -> None:
@@ -210,27 +208,19 @@ async def _remove(context: Context, seen: GroupObserved, plan: GroupPlan) -> Non
         )
 
 
-async def _create(
-    context: Context, key: Key, cluster: ClusterView, seen: GroupObserved, plan: GroupPlan
-) -> float | None:
+async def _create(context: Context, seen: GroupObserved, plan: GroupPlan) -> None:
     async def create(index: int) -> None:
-        await _create_worker(context, cluster, seen, index)
+        await _create_worker(context, seen, index)
 
-    try:
-        await context.lanes.side_by_side(seen.group.family, plan.create, create)
-    except Refused as error:
-        generations = (seen.group.generation, cluster.generation)
-        context.refuse(key, seen.group, generations, Reason.POD_REFUSED, error)
-        return 0.0
-    context.refusals.accepted(key, "Pod")
+    await context.lanes.side_by_side(seen.group.family, plan.create, create)
     context.recorder.tell(
         seen.group, "WorkersCreated", f"created {len(plan.create)} workers, up to number {plan.last_index}"
     )
-    return None
 
 
-async def _create_worker(context: Context, cluster: ClusterView, seen: GroupObserved, index: int) -> None:
-    group = seen.group
+async def _create_worker(context: Context, seen: GroupObserved, index: int) -> None:
+    group, cluster = seen.group, seen.cluster
+    assert cluster is not None
     image = image_in_force(cluster, seen.scheduler, context.settings.default_image)
     body = worker_pod(cluster, group, image, index, context.settings.default_pull_secrets)
     try:

@@ -3,6 +3,7 @@
 import sys
 
 from dask_operator_api.kinds import Kind
+from dask_operator_api.manifests import Manifest
 
 from dask_operator.errors import ApiError, Conflict, NotFound
 from dask_operator.observed import ClusterView, GroupView
@@ -17,15 +18,23 @@ async def is_living(context: Context, kind: Kind, owner: ClusterView | GroupView
 
     A child that is missing may have been deleted because of its owner's end, of which the watches have not told yet.
     """
-    try:
-        body = await context.kube.get(kind.value, owner.namespace, owner.name)
-    except NotFound:
-        body = None
-    if body is None or body["metadata"]["uid"] != owner.uid:
+    body = await look(context, kind, owner.namespace, owner.name, owner.uid)
+    if body is None:
         context.intake.gone(kind.value, owner.namespace, owner.name, owner.uid, FOR_EVER)
         return False
-    context.intake.saw(kind.value, body)
     return not body["metadata"].get("deletionTimestamp")
+
+
+async def look(context: Context, kind: Kind, namespace: str, name: str, uid: str) -> Manifest | None:
+    """That very object, asked for anew and remembered; None where it is gone."""
+    try:
+        body = await context.kube.get(kind.value, namespace, name)
+    except NotFound:
+        return None
+    if body["metadata"]["uid"] != uid:
+        return None
+    context.intake.saw(kind.value, body)
+    return body
 
 
 async def after(
