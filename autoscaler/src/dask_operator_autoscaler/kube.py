@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
+from dask_operator_api import sockets
 from dask_operator_api.answers import lines, message_in
 from dask_operator_api.kinds import GROUP, VERSION, Kind
 from dask_operator_api.leadership import Lease
@@ -212,14 +213,7 @@ async def find() -> Connection:
 
 
 def _socket(address: Any) -> socket.socket:
-    family, kind, protocol, *_ = address
-    made = socket.socket(family, kind, protocol)
-    made.setblocking(False)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in LIVELY.items():
-        if hasattr(socket, name):
-            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-    return made
+    return sockets.lively_socket(address, LIVELY)
 
 
 _MANAGER = urlencode({"fieldManager": FIELD_MANAGER})

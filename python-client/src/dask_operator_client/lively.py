@@ -9,6 +9,7 @@ from typing import Any
 
 import dask
 from dask.utils import parse_timedelta
+from dask_operator_api import sockets
 
 IDLE_SECONDS = 10
 """Silence after which the other side is asked whether it is there."""
@@ -25,14 +26,7 @@ place of the number of tries.
 
 def lively_socket(address: Any) -> socket.socket:
     """A socket for an address as aiohttp gives it, with as much of this as the platform knows."""
-    family, kind, protocol, *_ = address
-    made = socket.socket(family, kind, protocol)
-    made.setblocking(False)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _options().items():
-        if hasattr(socket, name):
-            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-    return made
+    return sockets.lively_socket(address, _options())
 
 
 def _options() -> dict[str, int]:
