@@ -81,9 +81,8 @@ class Watching:
             except Gone as error:
                 logger.debug("%s: %s", kind.plural, error)
             except ApiError as error:
-                if (
-                    self.clock() - began >= pause
-                ):  # something on the way cuts watches off, and the server is well
+                if self.clock() - began >= pause:
+                    # Something on the way cuts watches off, and the server is well.
                     pause = RETRY_SECONDS
                 logger.warning("%s: trying again in %.0f s: %s", kind.plural, pause, error)
                 await asyncio.sleep(pause)

@@ -117,9 +117,8 @@ class Lifecycle(Cluster):  # type: ignore[misc]  # distributed has no types
             hint = skew.crd_skew(str(error))
             raise RequestRefused(f"{error}. {hint}" if hint else str(error), error.status) from error
         except asyncio.CancelledError:
-            await self._background.run(
-                asyncio.sleep(0)
-            )  # until it is settled there whether anything is created
+            # One turn of that loop: then it is settled there whether anything is created.
+            await self._background.run(asyncio.sleep(0))
             raise
         finally:
             if self._finalizer is not None and not self._deletes:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -50,12 +51,18 @@ class Server:
         return runner
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    served = Server("one")
+@asynccontextmanager
+async def serving(word: str) -> AsyncIterator[Server]:
+    served = Server(word)
     runner = await served.start()
     yield served
     await runner.cleanup()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    async with serving("one") as served:
+        yield served
 
 
 def written(path: Path, user: dict[str, Any], **urls: str) -> None:
@@ -69,10 +76,8 @@ def written(path: Path, user: dict[str, Any], **urls: str) -> None:
 
 @pytest.fixture
 async def another() -> AsyncIterator[Server]:
-    served = Server("another")
-    runner = await served.start()
-    yield served
-    await runner.cleanup()
+    async with serving("another") as served:
+        yield served
 
 
 @pytest.fixture

@@ -427,19 +427,23 @@ async def test_a_cluster_that_stays_when_it_is_closed_is_not_missed_any_more(
     assert not {labels.HEARTBEAT, labels.TIME_TO_LIVE} & annotations.keys()
 
 
+def fail_to_patch(kube: FakeKube, *failures: Exception) -> None:
+    """The next patches fail with these errors, one each."""
+    left, works = iter(failures), kube.patch
+
+    async def patch(*args: Any) -> None:
+        for error in left:
+            raise error
+        await works(*args)
+
+    kube.patch = patch  # type: ignore[assignment,method-assign]
+
+
 async def test_signs_of_life_go_on_whatever_happened_to_one_of_them(
     session: Session, kube: FakeKube, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(heart, "BEATS_PER_LIFE", 1000)
-    failures = iter([errors.KubernetesUnavailable("not now"), ValueError("words")])
-    works = kube.patch
-
-    async def fail_twice(*args: Any) -> None:
-        for error in failures:
-            raise error
-        await works(*args)
-
-    kube.patch = fail_twice  # type: ignore[assignment,method-assign]
+    fail_to_patch(kube, errors.KubernetesUnavailable("not now"), ValueError("words"))
     await find(session, time_to_live=30.0)
     await asyncio.wait_for(kube.patched.wait(), 5)
     assert "no sign of life could be given: not now" in caplog.text
@@ -478,15 +482,7 @@ async def test_a_time_to_live_that_cannot_be_ended_is_told_with_what_to_do(
     told: int,
 ) -> None:
     monkeypatch.setattr(session_module, "RETRY_SECONDS", 0.01)
-    failures = iter([error])
-    works = kube.patch
-
-    async def fail_once(*args: Any) -> None:
-        for failure in failures:
-            raise failure
-        await works(*args)
-
-    kube.patch = fail_once  # type: ignore[assignment,method-assign]
+    fail_to_patch(kube, error)
     await find(session, time_to_live=30.0)
     await session.end(delete=False)
     command = (
