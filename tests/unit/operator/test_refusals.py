@@ -259,3 +259,26 @@ def test_only_what_is_wrong_with_the_object_itself_is_final(words: str, status: 
     error.creating = True
     problem = Refusals(lambda: 0.0).remember(CLUSTER, (1,), Reason.POD_REFUSED, error)
     assert problem.final is final
+
+
+def test_a_refused_removal_is_told_and_its_worker_is_replaced_and_both_end_with_the_refusal() -> None:
+    async def live() -> tuple[Manifest, int, Denying]:
+        world = Denying(2)
+        await world.live(6)
+        delete = world.kube.delete
+
+        async def refuse(*args: Any) -> None:
+            raise Refused("a policy says no", 403)
+
+        world.kube.delete = refuse  # type: ignore[assignment,method-assign]
+        world.lose(0)
+        await world.live(10)
+        meanwhile = world.ready(), len(world.alive())
+        world.kube.delete = delete  # type: ignore[method-assign]
+        await world.live(70)
+        return *meanwhile, world
+
+    told, alive, world = asyncio.run(live())
+    assert (told["status"], told["reason"], alive) == ("False", "PodRefused", 2)
+    assert world.ready()["status"] == "True"
+    assert len(world.workers()) == 2
